@@ -1,0 +1,1 @@
+//! `parution.yml`, `_config.yml` and the environment, checked once.

@@ -1,0 +1,93 @@
+//! One digest to one subscriber, and what becomes of it.
+
+use chrono::{DateTime, Utc};
+
+use super::{DigestId, SubscriberId};
+
+/// One digest to one subscriber.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    pub digest: DigestId,
+    pub subscriber: SubscriberId,
+    /// Refusals for now (4xx) counted so far; they space the retries.
+    pub attempts: u32,
+    /// Times that the final dot may have been written and no answer was read.
+    pub doubts: u32,
+    pub state: DeliveryState,
+}
+
+/// The states of a delivery; what a crash leaves behind in each is written in `run::deliver`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeliveryState {
+    Waiting {
+        not_before: DateTime<Utc>,
+    },
+    /// A worker has it until the lease ends; no final dot was written.
+    Claimed {
+        worker: String,
+        token: i64,
+        until: DateTime<Utc>,
+    },
+    /// The final dot may be on the wire: committed before it is written.
+    Sending {
+        token: i64,
+        since: DateTime<Utc>,
+    },
+    /// The server answered 2xx after the dot; its reply is the proof.
+    Sent {
+        at: DateTime<Utc>,
+        reply: String,
+    },
+    /// Refused for good.
+    Refused {
+        at: DateTime<Utc>,
+        reply: String,
+    },
+    /// The reader left, bounced or complained before the dot.
+    Left,
+    /// Three copies may have arrived and none was confirmed: a person decides.
+    InDoubt {
+        since: DateTime<Utc>,
+    },
+}
+
+/// What the server's answer, or its absence, means; a refusal is an outcome, never an `Err`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted(String),
+    /// This recipient, later.
+    Deferred(String),
+    /// This recipient, never.
+    Refused(String),
+    /// The letter or its sender is refused, not the recipient: it is us.
+    LetterRefused(String),
+    /// No blame on anyone: connection, TLS, log-in, 421. Nothing is counted.
+    ServerDown(String),
+    /// The final dot was written and no clear answer came.
+    Unknown(String),
+}
+
+/// How many deliveries of a digest are in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    pub waiting: u64,
+    pub claimed: u64,
+    pub sending: u64,
+    pub sent: u64,
+    pub refused: u64,
+    pub left: u64,
+    pub in_doubt: u64,
+}
+
+impl Tally {
+    /// Deliveries that may still put a letter on the wire.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.waiting + self.claimed + self.sending
+    }
+
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.open() + self.sent + self.refused + self.left + self.in_doubt
+    }
+}

@@ -1,0 +1,26 @@
+//! Floor 0, the nouns: what an editor or a postmaster would name, and the decisions that need
+//! nothing but values. No I/O, no clock, no serialisation, no knowledge of SQL, SMTP or XML.
+
+mod article;
+mod chapeau;
+mod content;
+mod delivery;
+mod digest;
+mod html;
+mod image;
+mod language;
+mod problem;
+mod site;
+mod subscriber;
+
+pub use article::{Article, ArticleId, Attachment, Event, Guid, Status};
+pub use chapeau::{Chapeau, Origin};
+pub use content::Content;
+pub use delivery::{Delivery, DeliveryState, Outcome, Tally};
+pub use digest::{Digest, DigestId, Edition, InlineImage, Occasion};
+pub use html::Html;
+pub use image::{Image, ImageFacts, ImageFormat, ImageSource, SitePath};
+pub use language::Language;
+pub use problem::{Gravity, Problem};
+pub use site::{Collection, Site};
+pub use subscriber::{Consent, EmailAddress, Frequency, NotAnAddress, Standing, Subscriber, SubscriberId};

@@ -1,0 +1,1 @@
+//! Posts one letter: over SMTP, into a folder, or into memory.

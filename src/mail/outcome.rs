@@ -1,0 +1,1 @@
+//! What a stage and a reply mean.

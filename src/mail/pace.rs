@@ -1,0 +1,1 @@
+//! How fast letters may go, overall and for each recipient domain.

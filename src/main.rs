@@ -1,0 +1,3 @@
+//! argv, environment, clock, terminal, exit code: a match.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Feeds to disk: self-check, temporary file, fsync, rename, only if the octets differ.

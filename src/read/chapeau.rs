@@ -1,0 +1,1 @@
+//! The standfirst: the key chain, then `<!--more-->`, then the first paragraph.

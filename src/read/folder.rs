@@ -1,0 +1,1 @@
+//! Walks the site's folder and opens its files; nothing outside it is ever followed.

@@ -1,0 +1,1 @@
+//! The YAML block of an article, and the nouns it becomes.

@@ -1,0 +1,1 @@
+//! Which images an article has, and what their first octets say.

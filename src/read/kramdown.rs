@@ -1,0 +1,1 @@
+//! The block structure and attribute lists that kramdown adds to Markdown.

@@ -1,0 +1,1 @@
+//! The few Liquid tags that articles use; anything else is removed and reported.

@@ -1,0 +1,1 @@
+//! kramdown source to sanitised HTML with absolute URLs, and HTML to plain text.

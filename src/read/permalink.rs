@@ -1,0 +1,1 @@
+//! URLs as Jekyll makes them.

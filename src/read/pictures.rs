@@ -1,0 +1,1 @@
+//! Decodes, turns, resizes and re-encodes an image for a letter.

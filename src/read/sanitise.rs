@@ -1,0 +1,1 @@
+//! The allow-list every fragment of HTML passes last.

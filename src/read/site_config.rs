@@ -1,0 +1,1 @@
+//! `_config.yml`: the site, its collections and its defaults.

@@ -1,0 +1,1 @@
+//! The digest as HTML, plain text and subject, from articles chosen and images prepared.

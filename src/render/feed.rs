@@ -1,0 +1,1 @@
+//! The entries common to all feed formats.

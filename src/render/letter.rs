@@ -1,0 +1,1 @@
+//! The MIME message: composed once for an edition, filled for each reader.

@@ -1,0 +1,11 @@
+//! What readers see: feeds, letters, pages. Values in, text out; nothing is opened or sent.
+
+pub mod atom;
+pub mod digest;
+pub mod feed;
+pub mod json_feed;
+pub mod letter;
+pub mod opml;
+pub mod pages;
+pub mod rss;
+pub mod words;

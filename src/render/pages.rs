@@ -1,0 +1,1 @@
+//! The pages of the service: subscribe, confirm, preferences, leave, archive.

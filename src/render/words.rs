@@ -1,0 +1,1 @@
+//! The words that readers see, one file a language.

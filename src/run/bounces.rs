@@ -1,0 +1,1 @@
+//! Reads returned mail and complaints.

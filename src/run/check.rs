@@ -1,0 +1,1 @@
+//! Every problem of the site, with file, line and remedy.

@@ -1,0 +1,1 @@
+//! Brings a cut digest to everyone, once.

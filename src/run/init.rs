@@ -1,0 +1,1 @@
+//! Writes a `parution.yml` for this site.

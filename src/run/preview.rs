@@ -1,0 +1,1 @@
+//! Shows the next digest before anyone gets it.

@@ -1,0 +1,1 @@
+//! Cuts and delivers by hand.

@@ -1,0 +1,1 @@
+//! Which articles are newly published, and why each other one is not.
