@@ -1,1 +1,164 @@
 //! The command line: argv to a value, no behaviour.
+//!
+//! Each command is one verb of a person's day. What a command does is in `run`; what it is given
+//! besides is in `config`.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// From a folder of Jekyll or Siteleaf articles to feeds that last and an e-mail digest that
+/// arrives once.
+#[derive(Debug, Parser)]
+#[command(name = "parution", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, or nothing to do; 1 done, but someone must look; 2 could not run.
+What parution reads is looked for beside parution.yml; what it writes (feeds, outbox,
+ledger) goes below the folder it is started in, unless parution.yml says otherwise.";
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The site's folder, which holds _config.yml [default: this folder if it is a site, else content/]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub site: Option<PathBuf>,
+
+    /// The settings [default: parution.yml in the site's folder, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Act as if it were this instant, such as 2026-11-20T08:00:00Z
+    #[arg(long, global = true, value_name = "INSTANT", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// Say more: why each article was left out; twice for each step
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// How log lines are written to standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// One verb of a person's day.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What cron calls: feeds, then what waits, then a digest if one is due
+    Run(Run),
+    /// Build and publish the feeds
+    Feeds(Feeds),
+    /// Write the next digest to look at, and say why each recent article is in or out
+    Preview(Preview),
+    /// Cut the next digest now and deliver it
+    Send(Send),
+    /// The list of subscribers
+    #[command(subcommand)]
+    Subscribers(Subscribers),
+    /// Where each digest stands: who has it, what waits and why
+    Status(Status),
+    /// Every problem of the site, with file, line and remedy
+    Check(Check),
+}
+
+/// `parution run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Go on where parution would stop and ask: many new articles, many gone, a stale digest
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `parution feeds`.
+#[derive(Debug, Args)]
+pub struct Feeds {
+    /// Publish even if the identity of a published article changes, or most entries vanish
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `parution preview`.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// Where digest.html, digest.txt and digest.eml are written
+    #[arg(long, value_name = "FOLDER", default_value = "preview")]
+    pub out: PathBuf,
+}
+
+/// `parution send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Send the letter to this address only, marked [TEST]; no state changes
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    pub test: Vec<String>,
+    /// Say what would be sent to how many, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on where parution would stop and ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `parution subscribers …`.
+#[derive(Debug, Subcommand)]
+pub enum Subscribers {
+    /// Add everyone in a CSV file
+    Import {
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+    },
+    /// Add one person
+    Add { address: String },
+    /// Take one person off the list
+    Remove { address: String },
+    /// Print the list
+    List,
+}
+
+/// `parution status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// For a script
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parution check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// For a script
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.with_timezone(&Utc))
+        .ok()
+        .filter(|at| (1990..=2200).contains(&chrono::Datelike::year(at)))
+        .ok_or_else(|| "an instant looks like 2026-11-20T08:00:00Z (RFC 3339)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}
