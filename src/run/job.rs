@@ -1,0 +1,1 @@
+//! What cron calls: feeds, then what waits, then a digest if one is due.
