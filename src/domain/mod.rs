@@ -11,6 +11,7 @@ mod image;
 mod known;
 mod language;
 mod problem;
+mod segment;
 mod site;
 mod subscriber;
 
@@ -24,5 +25,8 @@ pub use image::{Image, ImageFacts, ImageFormat, ImageSource, SitePath};
 pub use known::KnownArticle;
 pub use language::Language;
 pub use problem::{Gravity, Problem};
+pub use segment::{Segment, Wish, segments};
 pub use site::{Collection, Site};
-pub use subscriber::{Consent, EmailAddress, Frequency, NotAnAddress, Standing, Subscriber, SubscriberId};
+pub use subscriber::{
+    Consent, EmailAddress, Frequency, NotAnAddress, Standing, StandingEvent, Subscriber, SubscriberId,
+};

@@ -42,6 +42,10 @@ impl EmailAddress {
         if text.is_empty() {
             return Err(NotAnAddress("the address is empty"));
         }
+        // Before anything walks over it: an address of 100 kB is an attack or the wrong column.
+        if text.len() > 1024 {
+            return Err(NotAnAddress("the address is over 254 octets"));
+        }
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(NotAnAddress("a blank or a control character inside the address"));
         }
@@ -54,9 +58,14 @@ impl EmailAddress {
         if local.len() > 64 {
             return Err(NotAnAddress("the part before the @ is over 64 octets"));
         }
-        let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$&'*+-/=?^_`{|}~.".contains(&b);
+        if !local.is_ascii() {
+            return Err(NotAnAddress("letters beyond ASCII before the @, which few mail servers accept"));
+        }
+        // RFC 5322 atext without `%` and `!`, which old relays read as a route to another host, and
+        // without `|` and the back quote, which old delivery agents hand to a shell.
+        let atom = |b: u8| b.is_ascii_alphanumeric() || b"#$&'*+-/=?^_{}~.".contains(&b);
         if !local.bytes().all(atom) {
-            return Err(NotAnAddress("a character before the @ that no mail server need accept"));
+            return Err(NotAnAddress("a character before the @ that could send the letter elsewhere"));
         }
         if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
             return Err(NotAnAddress("a misplaced dot before the @"));
@@ -73,14 +82,13 @@ impl EmailAddress {
 
     fn domain_to_ascii(domain: &str) -> Result<String, NotAnAddress> {
         const WRONG: NotAnAddress = NotAnAddress("the part after the @ is not a domain name");
+        // One final dot is the root of the same domain name (RFC 1034 3.1), not another domain.
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
         if domain.contains(['[', ']', '(', ')', ',', ';', ':', '<', '>', '%', '!', '"', '\\', '/', '?', '#'])
         {
             return Err(WRONG);
         }
-        let ascii = match url::Host::parse(domain) {
-            Ok(url::Host::Domain(name)) => name,
-            _ => return Err(WRONG),
-        };
+        let Ok(url::Host::Domain(ascii)) = url::Host::parse(domain) else { return Err(WRONG) };
         let labels: Vec<&str> = ascii.split('.').collect();
         let sound = |label: &&str| {
             (1..=63).contains(&label.len())
@@ -160,18 +168,86 @@ pub enum Frequency {
     Monthly,
 }
 
-/// Where a subscriber stands; only `Confirmed` gets letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+impl Frequency {
+    /// The word for it in exports and forms.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Every => "every",
+            Self::Monthly => "monthly",
+        }
+    }
+
+    /// The frequency of that [`word`](Self::word).
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Every, Self::Monthly].into_iter().find(|frequency| frequency.word() == word)
+    }
+}
+
+/// Where a subscriber stands; only `Confirmed` gets letters. Ordered: the later, the more
+/// restrictive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
+    Confirmed,
     /// Asked to subscribe, has not confirmed yet.
     Pending,
-    Confirmed,
-    /// Left, by any way there is. Nothing but this person's own new consent undoes it.
-    Left,
     /// The address refuses mail for good.
     Bouncing,
+    /// Left, by any way there is. Nothing but this person's own new consent undoes it.
+    Left,
     /// Reported a letter as spam (RFC 5965).
     Complained,
+}
+
+/// Something that happened and bears on a [`Standing`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StandingEvent {
+    /// A list kept elsewhere, or an operator, says so.
+    Listed(Standing),
+    /// The person opened the link that only their mailbox received, and agreed.
+    Consented,
+    /// The person asked to leave, or an operator removed them.
+    Left,
+    /// The mailbox refused a letter for good.
+    Bounced,
+    Complained,
+}
+
+impl Standing {
+    /// The standing after an event: the most restrictive wins, and only the person's own consent
+    /// makes anything less restrictive. So no import and no operator brings back who left.
+    #[must_use]
+    pub fn after(self, event: StandingEvent) -> Self {
+        match event {
+            StandingEvent::Consented => Self::Confirmed,
+            StandingEvent::Listed(listed) => self.max(listed),
+            StandingEvent::Left => self.max(Self::Left),
+            StandingEvent::Bounced => self.max(Self::Bouncing),
+            StandingEvent::Complained => Self::Complained,
+        }
+    }
+
+    /// The word for it in exports, listings and `--standing`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Pending => "pending",
+            Self::Bouncing => "bouncing",
+            Self::Left => "left",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// Every standing, the least restrictive first.
+    pub const ALL: [Self; 5] = [Self::Confirmed, Self::Pending, Self::Bouncing, Self::Left, Self::Complained];
+
+    /// The standing of that [`word`](Self::word).
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.word() == word)
+    }
 }
 
 /// The proof of consent (GDPR art. 7(1)): what, when, from where, in which words.
@@ -188,7 +264,7 @@ pub struct Consent {
 
 #[cfg(test)]
 mod tests {
-    use super::EmailAddress;
+    use super::{EmailAddress, Standing, StandingEvent};
 
     #[test]
     fn what_is_an_address_is_kept() {
@@ -197,6 +273,9 @@ mod tests {
             ("  Jean.Dupont+lettre@Example.ORG ", "Jean.Dupont+lettre@example.org"),
             ("o'neill@example.org", "o'neill@example.org"),
             ("a@bücher.example", "a@xn--bcher-kva.example"),
+            ("a@BüCHER.example", "a@xn--bcher-kva.example"),
+            ("a@example.org.", "a@example.org"),
+            ("bounces+a=b.example@example.org", "bounces+a=b.example@example.org"),
         ] {
             assert_eq!(EmailAddress::parse(text).unwrap().as_str(), parsed);
         }
@@ -228,11 +307,70 @@ mod tests {
             "a(c)@example.org",
             "a@xn--example-.org",
             "a%b@example.org",
+            "evil.example!user@example.org",
+            "@a.example:user@example.org",
+            "|sh@example.org",
+            "<a@evil.example>@example.org",
+            "a@example.org(comment)evil.example",
+            "group: a@evil.example;",
+            "a@example.org\n",
+            "a@example.org> SIZE=1 <b@example.org",
+            "a%0d%0aRCPT@example.org",
+            "a\0@example.org",
+            "a@[IPv6:::1]",
+            "a@xn--ü.example",
+            "a@example.org..",
+            "a;b@example.org",
         ] {
             assert!(EmailAddress::parse(text).is_err(), "{text:?}");
         }
         let long = format!("{}@example.org", "a".repeat(65));
         assert!(EmailAddress::parse(&long).is_err());
+        let label = format!("a@{}.example", "l".repeat(64));
+        assert!(EmailAddress::parse(&label).is_err());
+        let domain = format!("a@{}.net", ["d".repeat(60).as_str(); 5].join("."));
+        assert!(EmailAddress::parse(&domain).is_err());
+        assert!(EmailAddress::parse(&format!("{}@example.org", "x".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn only_a_persons_own_consent_makes_a_standing_less_restrictive() {
+        let events = Standing::ALL.map(StandingEvent::Listed).into_iter().chain([
+            StandingEvent::Left,
+            StandingEvent::Bounced,
+            StandingEvent::Complained,
+        ]);
+        for event in events {
+            for before in Standing::ALL {
+                assert!(before.after(event) >= before, "{before:?} after {event:?}");
+            }
+        }
+        for before in Standing::ALL {
+            assert_eq!(before.after(StandingEvent::Consented), Standing::Confirmed);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_rows_of_one_person_does_not_matter() {
+        for one in Standing::ALL {
+            for other in Standing::ALL {
+                assert_eq!(one.after(StandingEvent::Listed(other)), other.after(StandingEvent::Listed(one)),);
+            }
+        }
+    }
+
+    #[test]
+    fn leaving_after_a_complaint_does_not_forget_the_complaint() {
+        assert_eq!(Standing::Complained.after(StandingEvent::Left), Standing::Complained);
+        assert_eq!(Standing::Left.after(StandingEvent::Bounced), Standing::Left);
+        assert_eq!(Standing::Bouncing.after(StandingEvent::Left), Standing::Left);
+    }
+
+    #[test]
+    fn a_word_leads_back_to_its_standing() {
+        for standing in Standing::ALL {
+            assert_eq!(Standing::from_word(standing.word()), Some(standing));
+        }
     }
 
     #[test]

@@ -9,5 +9,6 @@ pub mod liquid;
 pub mod markdown;
 pub mod permalink;
 pub mod pictures;
+pub mod roster;
 pub mod sanitise;
 pub mod site_config;
