@@ -1,1 +1,172 @@
-//! Atom 1.0 (RFC 4287).
+//! Atom 1.0 (RFC 4287), with archives (RFC 5005) and Media RSS for images.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use atom::{Content, Entry, Feed, Generator, Link, Person, Text, WriteConfig};
+use atom_syndication as atom;
+use atom_syndication::extension::{Extension, ExtensionMap};
+
+use super::feed::{Channel, Format, Shown};
+use super::xml;
+
+/// The document, UTF-8, ending in a line feed.
+#[must_use]
+pub fn write(channel: &Channel) -> Vec<u8> {
+    let mut namespaces = BTreeMap::from([("media".to_owned(), xml::MEDIA.to_owned())]);
+    let is_archive = channel.place.current.is_some();
+    if is_archive {
+        namespaces.insert("fh".to_owned(), xml::HISTORY.to_owned());
+    }
+    let feed = Feed {
+        title: Text::plain(channel.title.as_str()),
+        id: channel.id.clone(),
+        updated: channel.updated,
+        authors: vec![person(channel.author)],
+        generator: Some(Generator { value: xml::GENERATOR.to_owned(), uri: None, version: None }),
+        icon: channel.icon.map(ToString::to_string),
+        links: links(channel),
+        logo: channel.logo.map(ToString::to_string),
+        rights: channel.rights.map(Text::plain),
+        subtitle: Some(Text::plain(channel.description.as_str())),
+        entries: channel.entries.iter().map(|shown| entry(channel, *shown)).collect(),
+        namespaces,
+        lang: Some(channel.language.tag().to_owned()),
+        ..Feed::default()
+    };
+    let mut out = xml::prologue(channel.stylesheet);
+    let config = WriteConfig { write_document_declaration: false, indent_size: Some(0) };
+    // Writing into memory cannot fail.
+    feed.write_with_config(&mut out, config).expect("a Vec takes every octet");
+    if is_archive {
+        mark_as_archive(&mut out);
+    }
+    out.push(b'\n');
+    out
+}
+
+/// `fh:archive` before the first entry: the library would write it behind the last, where the
+/// grammar of RFC 4287 allows entries only. Text holds no `<`, so that the first is the first.
+fn mark_as_archive(document: &mut Vec<u8>) {
+    const ENTRY: &[u8] = b"<entry";
+    if let Some(at) = document.windows(ENTRY.len()).position(|window| window == ENTRY) {
+        document.splice(at..at, *b"<fh:archive/>\n");
+    }
+}
+
+/// Reads what another run wrote, or another program.
+///
+/// # Errors
+/// What the parser says.
+pub fn read(document: impl BufRead) -> Result<Vec<super::feed::Seen>, String> {
+    let feed = Feed::read_from(document).map_err(|error| error.to_string())?;
+    Ok(feed
+        .entries
+        .into_iter()
+        .map(|entry| {
+            let link = entry.links.iter().find(|link| link.rel == "alternate").or(entry.links.first());
+            super::feed::Seen {
+                link: link.map(|link| link.href.clone()).unwrap_or_default(),
+                html: entry.content.and_then(|content| content.value).unwrap_or_default(),
+                published: entry.published.map(|date| date.to_utc()),
+                title: entry.title.value,
+                guid: entry.id,
+            }
+        })
+        .collect())
+}
+
+fn entry(channel: &Channel, shown: Shown) -> Entry {
+    let entry = shown.entry;
+    // The library has no `xml:lang` on entries: their texts carry it.
+    let lang = (entry.language != *channel.language).then(|| entry.language.tag().to_owned());
+    let text = |value: &str| Text { lang: lang.clone(), ..Text::plain(value) };
+    let mut links = vec![Link {
+        href: entry.link.to_string(),
+        rel: "alternate".to_owned(),
+        mime_type: Some("text/html".to_owned()),
+        ..Link::default()
+    }];
+    let mut extensions = ExtensionMap::new();
+    if let Some(image) = &entry.image {
+        if let (true, Some((media_type, bytes, ..))) = (channel.enclosures, image.file) {
+            links.push(Link {
+                href: image.url.to_string(),
+                rel: "enclosure".to_owned(),
+                mime_type: Some(media_type.to_owned()),
+                length: Some(bytes.to_string()),
+                ..Link::default()
+            });
+        }
+        let media = xml::media(image);
+        add(&mut extensions, "media", extension(&media));
+    }
+    Entry {
+        title: text(&entry.title),
+        id: entry.atom_id(channel.home),
+        updated: entry.updated,
+        authors: entry.authors.iter().map(|name| person(name)).collect(),
+        categories: entry
+            .categories
+            .iter()
+            .map(|category| atom::Category {
+                term: category.term.clone(),
+                scheme: Some(category.scheme.iri(channel.home)),
+                label: Some(category.term.clone()),
+            })
+            .collect(),
+        links,
+        published: Some(entry.published),
+        summary: Some(text(&entry.summary)),
+        content: Some(Content {
+            lang: lang.clone(),
+            value: Some(shown.html().to_owned()),
+            content_type: Some("html".to_owned()),
+            ..Content::default()
+        }),
+        extensions,
+        ..Entry::default()
+    }
+}
+
+fn links(channel: &Channel) -> Vec<Link> {
+    let mut links = vec![Link {
+        href: channel.home.to_string(),
+        rel: "alternate".to_owned(),
+        hreflang: Some(channel.language.tag().to_owned()),
+        mime_type: Some("text/html".to_owned()),
+        ..Link::default()
+    }];
+    for (rel, url) in channel.relations(Format::Atom) {
+        links.push(Link {
+            href: url.to_string(),
+            rel: rel.to_owned(),
+            mime_type: (rel != "hub").then(|| Format::Atom.media_type().to_owned()),
+            ..Link::default()
+        });
+    }
+    links
+}
+
+fn person(name: &str) -> Person {
+    Person { name: name.to_owned(), ..Person::default() }
+}
+
+fn add(map: &mut ExtensionMap, prefix: &str, extension: Extension) {
+    let local = extension.name.rsplit(':').next().unwrap_or_default().to_owned();
+    map.entry(prefix.to_owned()).or_default().entry(local).or_default().push(extension);
+}
+
+fn extension(element: &xml::Element) -> Extension {
+    let mut out = Extension {
+        name: element.name.to_owned(),
+        value: element.text.clone(),
+        attrs: element.attributes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+        ..Extension::default()
+    };
+    for child in &element.children {
+        let child = extension(child);
+        out.children.entry(child.name.clone()).or_default().push(child);
+    }
+    out
+}

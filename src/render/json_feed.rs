@@ -1,1 +1,160 @@
 //! JSON Feed 1.1.
+
+use std::io::BufRead;
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+
+use super::feed::{Channel, Format, Seen, Shown};
+
+/// The document, UTF-8, ending in a line feed.
+#[must_use]
+pub fn write(channel: &Channel) -> Vec<u8> {
+    let document = Document {
+        version: "https://jsonfeed.org/version/1.1",
+        title: &channel.title,
+        home_page_url: channel.home.as_str(),
+        feed_url: channel.place.own.of(Format::Json).map(url::Url::as_str),
+        description: &channel.description,
+        next_url: channel.place.previous.as_ref().and_then(|it| it.of(Format::Json)).map(url::Url::as_str),
+        icon: channel.icon.map(url::Url::as_str),
+        favicon: channel.favicon.map(url::Url::as_str),
+        authors: vec![Author { name: channel.author }],
+        language: channel.language.tag(),
+        generator: Generator { name: super::xml::GENERATOR },
+        hubs: channel.hubs.iter().map(|hub| Hub { r#type: "WebSub", url: hub.as_str() }).collect(),
+        items: channel.entries.iter().map(|shown| item(channel, *shown)).collect(),
+    };
+    let mut out = serde_json::to_vec_pretty(&document).expect("strings, numbers and lists are always JSON");
+    out.push(b'\n');
+    out
+}
+
+/// Reads what another run wrote, or another program.
+///
+/// # Errors
+/// What the parser says.
+pub fn read(document: impl BufRead) -> Result<Vec<Seen>, String> {
+    let feed: Read = serde_json::from_reader(document).map_err(|error| error.to_string())?;
+    Ok(feed
+        .items
+        .into_iter()
+        .map(|item| Seen {
+            link: if item.url.is_empty() { item.id.clone() } else { item.url },
+            guid: item.id,
+            title: item.title,
+            html: item.content_html,
+            published: item
+                .date_published
+                .and_then(|date| DateTime::parse_from_rfc3339(&date).ok())
+                .map(|date| date.to_utc()),
+        })
+        .collect())
+}
+
+fn item<'a>(channel: &Channel, shown: Shown<'a>) -> JsonItem<'a> {
+    let entry = shown.entry;
+    let attachment = entry.image.as_ref().filter(|_| channel.enclosures).and_then(|image| {
+        let (mime_type, size_in_bytes, ..) = image.file?;
+        Some(Attachment { url: image.url.as_str(), mime_type, size_in_bytes })
+    });
+    JsonItem {
+        id: &entry.guid,
+        url: entry.link.as_str(),
+        title: &entry.title,
+        content_html: if shown.full { &entry.content } else { &entry.brief },
+        summary: &entry.summary,
+        image: entry.image.as_ref().map(|image| image.url.as_str()),
+        date_published: entry.published.to_rfc3339(),
+        date_modified: entry.updated.to_rfc3339(),
+        authors: entry.authors.iter().map(|name| Author { name }).collect(),
+        tags: entry.categories.iter().map(|category| category.term.as_str()).collect(),
+        language: (entry.language != *channel.language).then(|| entry.language.tag()),
+        attachments: attachment.into_iter().collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: &'static str,
+    title: &'a str,
+    home_page_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feed_url: Option<&'a str>,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    favicon: Option<&'a str>,
+    authors: Vec<Author<'a>>,
+    language: &'a str,
+    /// JSON Feed has no place for it but an extension.
+    #[serde(rename = "_generator")]
+    generator: Generator,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
+    items: Vec<JsonItem<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonItem<'a> {
+    id: &'a str,
+    url: &'a str,
+    title: &'a str,
+    content_html: &'a str,
+    summary: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
+    date_published: String,
+    date_modified: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authors: Vec<Author<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+}
+
+#[derive(Serialize)]
+struct Generator {
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct Author<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    r#type: &'static str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+struct Attachment<'a> {
+    url: &'a str,
+    mime_type: &'static str,
+    size_in_bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    items: Vec<ReadItem>,
+}
+
+#[derive(Deserialize)]
+struct ReadItem {
+    id: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    content_html: String,
+    date_published: Option<String>,
+}

@@ -2,6 +2,7 @@
 
 pub mod atom;
 pub mod digest;
+pub mod documents;
 pub mod feed;
 pub mod json_feed;
 pub mod letter;
@@ -9,3 +10,4 @@ pub mod opml;
 pub mod pages;
 pub mod rss;
 pub mod words;
+mod xml;

@@ -1,0 +1,133 @@
+//! The documents of one feed: the one that people subscribe to, and archives (RFC 5005 section 4).
+//!
+//! Readers first get the newest entries. All older ones stay reachable through archive documents,
+//! filled from the oldest entry on, so that a new article never moves an old one to another
+//! archive. An archive's name ends in a digest of all it holds and of the name of the archive
+//! before it: what a name stands for never changes, and where an old article is corrected, added
+//! or withdrawn, the archives from there on get other names. The last few entries are in no archive
+//! until one is full; they are among the newest, which every subscriber gets.
+
+use ring::digest::{Context, SHA256};
+
+use super::entry::hex;
+use super::{Entry, Full, Settings, Shown};
+
+/// The documents of one feed.
+#[derive(Debug, Clone)]
+pub struct Pages<'a> {
+    /// The newest entries, newest first.
+    pub current: Vec<Shown<'a>>,
+    /// Oldest first.
+    pub archives: Vec<Page<'a>>,
+    /// How many entries of `current` lost their full text to the size budget.
+    pub shortened: usize,
+}
+
+/// One archive document.
+#[derive(Debug, Clone)]
+pub struct Page<'a> {
+    /// What stands in its file names: `archive-3-1f0c22ab`.
+    pub mark: String,
+    /// Newest first.
+    pub entries: Vec<Shown<'a>>,
+}
+
+/// Raise this when a format prints an entry in another way, so that archives get new names.
+const EDITION: &str = "1";
+
+/// Lays out entries (newest first). `keep_old` asks for archives; `seed` names
+/// all that they print beside their entries.
+#[must_use]
+pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, seed: &str) -> Pages<'a> {
+    let limit = settings.limit.max(1);
+    let (newest, shortened) = within_budget(&entries[..entries.len().min(limit)], settings);
+    let mut archives = Vec::new();
+    if keep_old && entries.len() > limit {
+        let most = settings.archive_entries.clamp(1, limit);
+        let mut mark = format!("{EDITION} {seed}");
+        let mut rest = entries;
+        while let Some(length) = full_archive(rest, most, settings.budget) {
+            let (newer, own) = rest.split_at(rest.len() - length);
+            rest = newer;
+            mark = next_mark(&mark, archives.len() + 1, own);
+            let entries =
+                own.iter().map(|entry| Shown { entry, full: settings.full == Full::Full }).collect();
+            archives.push(Page { mark: mark.clone(), entries });
+        }
+    }
+    Pages { current: newest, archives, shortened }
+}
+
+/// How many of the oldest entries make a full archive: as many as it may hold, or as fill the
+/// budget; `None` while there are fewer.
+fn full_archive(entries: &[&Entry], most: usize, budget: usize) -> Option<usize> {
+    let mut size = FRAME;
+    for (count, entry) in entries.iter().rev().enumerate() {
+        size += weight(entry, true);
+        if size > budget && count > 0 {
+            return Some(count);
+        }
+        if count + 1 == most {
+            return Some(most);
+        }
+    }
+    None
+}
+
+fn next_mark(before: &str, number: usize, entries: &[&Entry]) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(before.as_bytes());
+    for entry in entries {
+        context.update(entry.fingerprint().as_bytes());
+    }
+    format!("archive-{number}-{}", &hex(context.finish().as_ref())[..8])
+}
+
+/// Full text for the newest entries, as far as the budget goes; then chapeaux. One article too
+/// long for any budget does not take the text of all those before it.
+fn within_budget<'a>(entries: &[&'a Entry], settings: &Settings) -> (Vec<Shown<'a>>, usize) {
+    let least: usize = FRAME + entries.iter().map(|entry| weight(entry, false)).sum::<usize>();
+    let mut left = settings.budget.saturating_sub(least);
+    let mut open = settings.full == Full::Full;
+    let mut shortened = 0;
+    let shown = entries
+        .iter()
+        .map(|entry| {
+            let more = weight(entry, true).saturating_sub(weight(entry, false));
+            let full = open && more <= left;
+            if full {
+                left -= more;
+            } else if settings.full == Full::Full {
+                shortened += 1;
+                open = open && more > settings.budget / 2;
+            }
+            Shown { entry, full }
+        })
+        .collect();
+    (shown, shortened)
+}
+
+/// Octets of a document without its entries.
+const FRAME: usize = 3_000;
+
+/// Octets of an entry in the heaviest format, Atom, whose HTML is escaped once more.
+fn weight(entry: &Entry, full: bool) -> usize {
+    let html = if full { &entry.content } else { &entry.brief };
+    let categories: usize = entry.categories.iter().map(|category| 120 + 2 * category.term.len()).sum();
+    900 + 2 * entry.link.as_str().len()
+        + escaped(&entry.title)
+        + escaped(&entry.summary)
+        + escaped(html)
+        + categories
+}
+
+fn escaped(text: &str) -> usize {
+    text.bytes()
+        .map(|byte| match byte {
+            b'&' => 5,
+            b'<' | b'>' => 4,
+            b'"' | b'\'' => 6,
+            _ => 1,
+        })
+        .sum()
+}

@@ -1,0 +1,113 @@
+//! When an entry was last revised: stable, never before its publication, no two alike.
+//!
+//! `updated` moves when the words of an article change, not when a file is touched or its markup is
+//! tidied (RFC 4287 4.2.15). The ledger remembers the words; without one, the front matter decides.
+//! Readers compare these dates, and the W3C validator refuses two equal ones in a feed, so that
+//! articles dated by the day alone each get some seconds of their own, the same ones for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
+use ring::digest::{Context, SHA256, digest};
+
+use super::Entry;
+use super::entry::hex;
+use crate::domain::{Content, Guid, KnownText, Site};
+
+/// Sets `updated` of all entries of a site, and gives what the ledger is to remember of those that
+/// are new or whose words have changed. No two entries share an instant.
+pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateTime<Utc>) -> Vec<KnownText> {
+    let known: BTreeMap<&str, &KnownText> = known.iter().map(|text| (text.guid.0.as_str(), text)).collect();
+    let here = |date: DateTime<Utc>| date.with_timezone(&site.timezone).fixed_offset();
+    let mut changed = Vec::new();
+    let mut settled = BTreeSet::new();
+    let mut open: Vec<usize> = Vec::new();
+    for (at, entry) in entries.iter_mut().enumerate() {
+        match known.get(entry.guid.as_str()) {
+            Some(text) if text.hash == entry.text_hash && text.updated >= entry.published => {
+                entry.updated = here(text.updated);
+                settled.insert(entry.updated);
+            }
+            Some(text) => {
+                // The editor's own date wins when it is later than what readers have seen.
+                if entry.updated <= text.updated || entry.updated > now {
+                    entry.updated = here(now.trunc_subsecs(0)).max(entry.published);
+                }
+                open.push(at);
+            }
+            None => {
+                if entry.updated > now {
+                    entry.updated = entry.published;
+                }
+                if entry.updated.time() == NaiveTime::MIN {
+                    entry.updated += seconds_of_the_day(&entry.guid);
+                }
+                open.push(at);
+            }
+        }
+    }
+    // The order of files must not matter.
+    open.sort_by(|a, b| {
+        (entries[*a].updated, &entries[*a].guid).cmp(&(entries[*b].updated, &entries[*b].guid))
+    });
+    let found_now = now.trunc_subsecs(0);
+    for at in open {
+        let entry = &mut entries[at];
+        // Many revisions found at once count back from now, not on into the future.
+        let mut step = Duration::seconds(if entry.updated == found_now { -1 } else { 1 });
+        while !settled.insert(entry.updated) {
+            if entry.updated + step < entry.published {
+                step = Duration::seconds(1);
+            }
+            entry.updated += step;
+        }
+        changed.push(KnownText {
+            guid: Guid(entry.guid.clone()),
+            hash: entry.text_hash.clone(),
+            updated: entry.updated.to_utc(),
+        });
+    }
+    changed
+}
+
+/// What the words of an article are known by: its title, chapeau and body without their markup, so
+/// that a class or a link target is no revision. 32 hexadecimal digits.
+pub(super) fn text_hash(title: &str, content: &Content) -> String {
+    let mut hash = Context::new(&SHA256);
+    let mut word = |word: &str| {
+        hash.update(word.as_bytes());
+        hash.update(b" ");
+    };
+    title.split_whitespace().for_each(&mut word);
+    if let Some(chapeau) = &content.chapeau {
+        chapeau.text.split_whitespace().for_each(&mut word);
+    }
+    let mut rest = content.body.as_str();
+    while let Some(start) = rest.find('<') {
+        rest[..start].split_whitespace().for_each(&mut word);
+        rest = after_tag(&rest[start..]);
+    }
+    rest.split_whitespace().for_each(&mut word);
+    hex(&hash.finish().as_ref()[..16])
+}
+
+/// What follows the tag at the head of a text; a `>` inside quotes ends no tag.
+fn after_tag(text: &str) -> &str {
+    let mut quote = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'>') => return &text[at + 1..],
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// Between one second and ten minutes, by the guid: the same for every build and every neighbour.
+fn seconds_of_the_day(guid: &str) -> Duration {
+    let hash = digest(&SHA256, guid.as_bytes());
+    let number = u32::from_be_bytes([0, hash.as_ref()[0], hash.as_ref()[1], hash.as_ref()[2]]);
+    Duration::seconds(i64::from(1 + number % 599))
+}
