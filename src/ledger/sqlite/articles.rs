@@ -1,0 +1,80 @@
+//! Articles in SQLite.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Transaction, params};
+
+use super::SqliteLedger;
+use crate::domain::{ArticleId, Guid, KnownArticle};
+use crate::ledger::{Articles, LedgerError, instant, millis};
+
+impl Articles for SqliteLedger {
+    fn baseline(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        self.read(|tx| tx.query_row("SELECT baseline_at FROM ledger", [], |row| row.get::<_, Option<i64>>(0)))
+            .map(|at| at.map(instant))
+    }
+
+    fn take_baseline(&mut self, articles: &[KnownArticle], now: DateTime<Utc>) -> Result<bool, LedgerError> {
+        self.write(|tx| {
+            let taken =
+                tx.execute("UPDATE ledger SET baseline_at = ?1 WHERE baseline_at IS NULL", [millis(now)])?;
+            if taken == 1 {
+                remember(tx, articles)?;
+            }
+            Ok(taken == 1)
+        })
+    }
+
+    fn known_articles(&mut self) -> Result<Vec<KnownArticle>, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT id, guid, source, collection, published, title, fingerprint, announced_at
+                 FROM article ORDER BY guid",
+            )?
+            .query_map([], |row| {
+                Ok(KnownArticle {
+                    id: ArticleId(row.get(0)?),
+                    guid: Guid(row.get(1)?),
+                    source: row.get::<_, String>(2)?.into(),
+                    collection: row.get(3)?,
+                    published: row.get::<_, Option<i64>>(4)?.map(|at| instant(at).fixed_offset()),
+                    title: row.get(5)?,
+                    fingerprint: row.get::<_, i64>(6)?.cast_unsigned(),
+                    announced: row.get::<_, Option<i64>>(7)?.map(instant),
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn remember(&mut self, articles: &[KnownArticle]) -> Result<(), LedgerError> {
+        if articles.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx| remember(tx, articles))
+    }
+}
+
+fn remember(tx: &Transaction<'_>, articles: &[KnownArticle]) -> rusqlite::Result<()> {
+    let mut upsert = tx.prepare_cached(
+        "INSERT INTO article (guid, id, source, collection, published, title, fingerprint, announced_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (guid) DO UPDATE SET
+             id = excluded.id, source = excluded.source, collection = excluded.collection,
+             published = excluded.published, title = excluded.title, fingerprint = excluded.fingerprint,
+             -- Once announced, always announced.
+             announced_at = coalesce(announced_at, excluded.announced_at)",
+    )?;
+    for article in articles {
+        upsert.execute(params![
+            article.guid.0,
+            article.id.0,
+            article.source.to_string_lossy(),
+            article.collection,
+            article.published.map(|at| millis(at.to_utc())),
+            article.title,
+            article.fingerprint.cast_signed(),
+            article.announced.map(millis),
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,419 @@
+//! Deliveries in SQLite. One process runs at a time here, but every write still names its token:
+//! the same rules as in PostgreSQL, and a claim from before a crash can never be written to.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Row, Transaction, params};
+
+use super::SqliteLedger;
+use crate::domain::{DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
+use crate::ledger::deliveries::soft_count;
+use crate::ledger::{
+    Bounce, Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble,
+    Verdict, instant, millis,
+};
+
+impl Deliveries for SqliteLedger {
+    fn recover(
+        &mut self,
+        gone: &mut dyn FnMut(&str) -> bool,
+        max_doubts: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Recovered, LedgerError> {
+        let workers: Vec<String> = self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT DISTINCT coalesce(worker, '') FROM delivery WHERE state IN ('claimed', 'sending')",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+        })?;
+        let mut recovered = Recovered::default();
+        for worker in workers {
+            // A lease counts only while its worker may live.
+            let lease_counts = !gone(&worker);
+            self.write(|tx| {
+                let whose = params![worker, lease_counts, millis(now)];
+                recovered.unclaimed += tx
+                    .prepare_cached(
+                        "UPDATE delivery SET state = 'waiting', worker = NULL, token = NULL, due_at = ?3, at = ?3
+                         WHERE state = 'claimed' AND coalesce(worker, '') = ?1 AND (NOT ?2 OR due_at <= ?3)",
+                    )?
+                    .execute(whose)? as u64;
+                recovered.in_doubt += tx
+                    .prepare_cached(
+                        "UPDATE delivery SET state = 'in doubt', worker = NULL, token = NULL, at = ?3
+                         WHERE state = 'sending' AND coalesce(worker, '') = ?1 AND (NOT ?2 OR due_at <= ?3)
+                           AND doubts >= ?4",
+                    )?
+                    .execute(params![worker, lease_counts, millis(now), max_doubts])? as u64;
+                recovered.doubtful += tx
+                    .prepare_cached(
+                        "UPDATE delivery SET state = 'waiting', worker = NULL, token = NULL, due_at = ?3, at = ?3
+                         WHERE state = 'sending' AND coalesce(worker, '') = ?1 AND (NOT ?2 OR due_at <= ?3)",
+                    )?
+                    .execute(whose)? as u64;
+                Ok(())
+            })?;
+        }
+        Ok(recovered)
+    }
+
+    fn claim(
+        &mut self,
+        claimer: &Claimer<'_>,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Claim>, LedgerError> {
+        let until = millis(now).saturating_add(claimer.lease.as_millis() as i64);
+        self.write(|tx| {
+            let token = tx.query_row(
+                "UPDATE ledger SET last_token = last_token + 1 RETURNING last_token",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?;
+            let digests: Vec<i64> = tx
+                .prepare_cached("SELECT id FROM digest WHERE coalesce(paused_until, 0) <= ?1 ORDER BY id")?
+                .query_map([millis(now)], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut claims = Vec::new();
+            for digest in digests {
+                if claims.len() >= limit {
+                    break;
+                }
+                let due: Vec<(Claim, bool)> = tx
+                    .prepare_cached(
+                        "SELECT d.digest, d.edition, d.subscriber, s.email, s.name, s.language, d.attempts,
+                                d.doubts, s.standing = 'confirmed'
+                         FROM delivery d JOIN subscriber s ON s.id = d.subscriber
+                         WHERE d.state = 'waiting' AND d.digest = ?1 AND d.due_at <= ?2
+                         ORDER BY d.due_at, d.subscriber LIMIT ?3",
+                    )?
+                    .query_map(params![digest, millis(now), (limit - claims.len()) as i64], |row| {
+                        Ok((claim(row, token)?, row.get(8)?))
+                    })?
+                    .collect::<rusqlite::Result<_>>()?;
+                for (claim, confirmed) in due {
+                    let place = (claim.digest.0, claim.subscriber.0);
+                    if confirmed {
+                        tx.prepare_cached(
+                            "UPDATE delivery SET state = 'claimed', worker = ?3, token = ?4, due_at = ?5, at = ?6
+                             WHERE digest = ?1 AND subscriber = ?2",
+                        )?
+                        .execute(params![place.0, place.1, claimer.worker, token, until, millis(now)])?;
+                        claims.push(claim);
+                    } else {
+                        leave(tx, place.0, place.1, now)?;
+                    }
+                }
+            }
+            Ok(claims)
+        })
+    }
+
+    fn record(&mut self, steps: &[Step], now: DateTime<Utc>) -> Result<Vec<Verdict>, LedgerError> {
+        self.write(|tx| steps.iter().map(|step| record(tx, step, now)).collect())
+    }
+
+    fn renew(&mut self, claimer: &Claimer<'_>, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        let until = millis(now).saturating_add(claimer.lease.as_millis() as i64);
+        self.write(|tx| {
+            tx.prepare_cached(
+                "UPDATE delivery SET due_at = ?2 WHERE state IN ('claimed', 'sending') AND worker = ?1",
+            )?
+            .execute(params![claimer.worker, until])
+            .map(|_| ())
+        })
+    }
+
+    fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        self.read(|tx| {
+            let digests: Vec<(i64, i64)> = tx
+                .prepare_cached("SELECT id, coalesce(paused_until, 0) FROM digest")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut next: Option<i64> = None;
+            for (digest, paused_until) in digests {
+                let due: Option<i64> = tx
+                    .prepare_cached(
+                        "SELECT min(due_at) FROM delivery WHERE state = 'waiting' AND digest = ?1",
+                    )?
+                    .query_row([digest], |row| row.get(0))?;
+                if let Some(due) = due {
+                    let due = due.max(paused_until);
+                    next = Some(next.map_or(due, |earlier| earlier.min(due)));
+                }
+            }
+            Ok(next.map(instant))
+        })
+    }
+
+    fn tally(&mut self, digest: Option<DigestId>) -> Result<Tally, LedgerError> {
+        self.read(|tx| tally(tx, digest))
+    }
+
+    fn sent_since(&mut self, since: DateTime<Utc>) -> Result<Vec<(String, u64)>, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT s.domain, count(*) FROM delivery d JOIN subscriber s ON s.id = d.subscriber
+                 WHERE d.state = 'sent' AND d.at >= ?1 GROUP BY s.domain",
+            )?
+            .query_map([millis(since)], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?
+            .collect()
+        })
+    }
+
+    fn troubles(&mut self, digest: DigestId, limit: usize) -> Result<Vec<Trouble>, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT d.digest, d.subscriber, s.email, d.attempts, d.doubts, d.state, d.due_at, d.at, d.reply,
+                        d.worker, d.token
+                 FROM delivery d JOIN subscriber s ON s.id = d.subscriber
+                 WHERE d.digest = ?1
+                   AND (d.state IN ('refused', 'in doubt')
+                        OR d.state = 'waiting' AND (d.attempts > 0 OR d.doubts > 0))
+                 ORDER BY d.at DESC, d.subscriber LIMIT ?2",
+            )?
+            .query_map(params![digest.0, limit as i64], trouble)?
+            .collect()
+        })
+    }
+
+    fn close_in_doubt(&mut self, decision: InDoubt, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+        let close = match decision {
+            InDoubt::Resend => {
+                "UPDATE delivery SET state = 'waiting', due_at = ?1, at = ?1 WHERE state = 'in doubt'"
+            }
+            InDoubt::Accept => {
+                "UPDATE delivery SET state = 'sent', at = ?1, reply = 'accepted by hand' WHERE state = 'in doubt'"
+            }
+        };
+        self.write(|tx| tx.execute(close, [millis(now)]).map(|n| n as u64))
+    }
+
+    fn reopen_refused(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE delivery SET state = 'waiting', due_at = ?2, at = ?2, attempts = 0
+                 WHERE digest = ?1 AND state = 'refused'
+                   AND (SELECT standing FROM subscriber WHERE id = subscriber) = 'confirmed'",
+                params![digest.0, millis(now)],
+            )
+            .map(|n| n as u64)
+        })
+    }
+
+    fn stop(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE delivery SET state = 'left', worker = NULL, token = NULL, at = ?2, reply = 'stopped by hand'
+                 WHERE digest = ?1 AND state IN ('waiting', 'claimed')",
+                params![digest.0, millis(now)],
+            )
+            .map(|n| n as u64)
+        })
+    }
+
+    fn bounced(
+        &mut self,
+        digest: DigestId,
+        subscriber: SubscriberId,
+        bounce: Bounce,
+        now: DateTime<Utc>,
+    ) -> Result<bool, LedgerError> {
+        self.write(|tx| {
+            // A letter that came back was taken once, so its doubt is resolved.
+            tx.execute(
+                "UPDATE delivery SET state = 'refused', at = ?3, reply = 'returned'
+                 WHERE digest = ?1 AND subscriber = ?2 AND state = 'in doubt'",
+                params![digest.0, subscriber.0, millis(now)],
+            )?;
+            suppress(tx, digest, subscriber, bounce, now)
+        })
+    }
+}
+
+fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Result<Verdict> {
+    match step {
+        Step::Sending { digest, subscriber, token } => {
+            let begun = tx
+                .prepare_cached(
+                    "UPDATE delivery SET state = 'sending', doubts = doubts + 1, at = ?4
+                     WHERE digest = ?1 AND subscriber = ?2 AND token = ?3 AND state = 'claimed'
+                       -- Whoever leaves before this moment gets no letter.
+                       AND (SELECT standing FROM subscriber WHERE id = ?2) = 'confirmed'",
+                )?
+                .execute(params![digest.0, subscriber.0, token, millis(now)])?;
+            if begun == 1 {
+                return Ok(Verdict::Recorded);
+            }
+            let still_mine = tx
+                .prepare_cached(
+                    "SELECT 1 FROM delivery
+                     WHERE digest = ?1 AND subscriber = ?2 AND token = ?3 AND state = 'claimed'",
+                )?
+                .exists(params![digest.0, subscriber.0, token])?;
+            if !still_mine {
+                return Ok(Verdict::LeaseLost);
+            }
+            leave(tx, digest.0, subscriber.0, now)?;
+            Ok(Verdict::ReaderLeft)
+        }
+        Step::Settle { digest, subscriber, token, state, attempts, doubts, reply, bounce } => {
+            let (name, due_at, reply) = match state {
+                DeliveryState::Waiting { not_before } => ("waiting", millis(*not_before), reply),
+                DeliveryState::Sent { reply, .. } => ("sent", millis(now), reply),
+                DeliveryState::Refused { reply, .. } => ("refused", millis(now), reply),
+                DeliveryState::InDoubt { .. } => ("in doubt", millis(now), reply),
+                DeliveryState::Left => ("left", millis(now), reply),
+                DeliveryState::Claimed { .. } | DeliveryState::Sending { .. } => {
+                    unreachable!("a letter is settled into a state without a worker")
+                }
+            };
+            let settled = tx
+                .prepare_cached(
+                    "UPDATE delivery SET state = ?4, due_at = ?5, attempts = ?6, doubts = ?7, reply = ?8, at = ?9,
+                            worker = NULL, token = NULL
+                     WHERE digest = ?1 AND subscriber = ?2 AND token = ?3 AND state IN ('claimed', 'sending')",
+                )?
+                .execute(params![
+                    digest.0,
+                    subscriber.0,
+                    token,
+                    name,
+                    due_at,
+                    attempts,
+                    doubts,
+                    reply,
+                    millis(now)
+                ])?;
+            if settled == 0 {
+                return Ok(Verdict::LeaseLost);
+            }
+            if let Some(bounce) = bounce {
+                suppress(tx, *digest, *subscriber, *bounce, now)?;
+            }
+            Ok(Verdict::Recorded)
+        }
+        Step::Reopen { digest, subscriber, not_before } => {
+            tx.prepare_cached(
+                "UPDATE delivery SET state = 'waiting', due_at = ?3, at = ?4
+                 WHERE digest = ?1 AND subscriber = ?2 AND state = 'refused'",
+            )?
+            .execute(params![digest.0, subscriber.0, millis(*not_before), millis(now)])?;
+            Ok(Verdict::Recorded)
+        }
+    }
+}
+
+fn leave(tx: &Transaction<'_>, digest: i64, subscriber: i64, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE delivery SET state = 'left', worker = NULL, token = NULL, at = ?3
+         WHERE digest = ?1 AND subscriber = ?2",
+    )?
+    .execute(params![digest, subscriber, millis(now)])
+    .map(|_| ())
+}
+
+/// Says whether the reader's standing changed. Who left stays so: that is the stronger word.
+fn suppress(
+    tx: &Transaction<'_>,
+    digest: DigestId,
+    subscriber: SubscriberId,
+    bounce: Bounce,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<bool> {
+    let standing = match bounce {
+        Bounce::Hard => "bouncing",
+        Bounce::Complaint => "complained",
+        Bounce::Soft => {
+            let (count, last): (u32, Option<i64>) = tx.query_row(
+                "SELECT soft_bounces, soft_digest FROM subscriber WHERE id = ?1",
+                [subscriber.0],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let before: Option<i64> = tx.query_row(
+                "SELECT max(digest) FROM delivery WHERE subscriber = ?1 AND digest < ?2",
+                params![subscriber.0, digest.0],
+                |row| row.get(0),
+            )?;
+            let count = soft_count(count, last, before, digest.0);
+            tx.execute(
+                "UPDATE subscriber SET soft_bounces = ?2, soft_digest = ?3 WHERE id = ?1",
+                params![subscriber.0, count, digest.0],
+            )?;
+            if count < SOFT_BOUNCES {
+                return Ok(false);
+            }
+            "bouncing"
+        }
+    };
+    let changed = tx
+        .prepare_cached(
+            "UPDATE subscriber SET standing = ?2, standing_at = ?3
+             WHERE id = ?1 AND (standing IN ('pending', 'confirmed')
+                                OR standing = 'bouncing' AND ?2 = 'complained')",
+        )?
+        .execute(params![subscriber.0, standing, millis(now)])?;
+    Ok(changed == 1)
+}
+
+pub(super) fn tally(tx: &Transaction<'_>, digest: Option<DigestId>) -> rusqlite::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut query = tx.prepare_cached(match digest {
+        Some(_) => "SELECT state, count(*) FROM delivery WHERE digest = ?1 GROUP BY state",
+        None => "SELECT state, count(*) FROM delivery WHERE ?1 IS NULL GROUP BY state",
+    })?;
+    let mut rows = query.query([digest.map(|d| d.0)])?;
+    while let Some(row) = rows.next()? {
+        let count = row.get::<_, i64>(1)? as u64;
+        match row.get_ref(0)?.as_str()? {
+            "waiting" => tally.waiting = count,
+            "claimed" => tally.claimed = count,
+            "sending" => tally.sending = count,
+            "sent" => tally.sent = count,
+            "refused" => tally.refused = count,
+            "left" => tally.left = count,
+            _ => tally.in_doubt = count,
+        }
+    }
+    Ok(tally)
+}
+
+fn claim(row: &Row<'_>, token: i64) -> rusqlite::Result<Claim> {
+    Ok(Claim {
+        digest: DigestId(row.get(0)?),
+        edition: row.get::<_, i64>(1)? as usize,
+        subscriber: SubscriberId(row.get(2)?),
+        email: email(row, 3)?,
+        name: row.get(4)?,
+        language: Language::parse(&row.get::<_, String>(5)?),
+        token,
+        attempts: row.get(6)?,
+        doubts: row.get(7)?,
+    })
+}
+
+fn trouble(row: &Row<'_>) -> rusqlite::Result<Trouble> {
+    let at = instant(row.get::<_, Option<i64>>(7)?.unwrap_or_default());
+    let reply = row.get::<_, Option<String>>(8)?.unwrap_or_default();
+    let due_at = instant(row.get(6)?);
+    let state = match row.get_ref(5)?.as_str()? {
+        "refused" => DeliveryState::Refused { at, reply: reply.clone() },
+        "in doubt" => DeliveryState::InDoubt { since: at },
+        _ => DeliveryState::Waiting { not_before: due_at },
+    };
+    Ok(Trouble {
+        digest: DigestId(row.get(0)?),
+        subscriber: SubscriberId(row.get(1)?),
+        email: email(row, 2)?,
+        attempts: row.get(3)?,
+        doubts: row.get(4)?,
+        state,
+        reply,
+    })
+}
+
+fn email(row: &Row<'_>, column: usize) -> rusqlite::Result<EmailAddress> {
+    EmailAddress::parse(&row.get::<_, String>(column)?).map_err(|e| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e))
+    })
+}
