@@ -1,1 +1,0 @@
-//! Which articles are newly published, and why each other one is not.
