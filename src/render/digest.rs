@@ -1,1 +1,0 @@
-//! The digest as HTML, plain text and subject, from articles chosen and images prepared.

@@ -1,1 +1,0 @@
-//! The MIME message: composed once for an edition, filled for each reader.

@@ -1,1 +1,0 @@
-//! The words that readers see, one file a language.

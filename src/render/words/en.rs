@@ -1,0 +1,71 @@
+//! English.
+
+use super::{Dates, DigestWords, Words};
+
+pub const WORDS: Words = Words {
+    language: "en",
+    dates: Dates {
+        weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+        months: [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ],
+        day: |day| day.to_string(),
+        time: |time| time.format("%H:%M").to_string(),
+        from_day_to_day: |from, to| format!("from {from} to {to}"),
+        day_at_time: |day, time| format!("{day} at {time}"),
+        day_from_to: |day, from, to| format!("{day} from {from} to {to}"),
+    },
+    digest: DigestWords {
+        number: |number| format!("No.\u{a0}{number}"),
+        and_others: |others| match others {
+            1 => " and one other article".to_owned(),
+            _ => format!(" and {others}\u{a0}other articles"),
+        },
+        preheader_also: "Also: ",
+        others: "Also in this letter",
+        titles_only: "And more",
+        unnamed_group: "Other articles",
+        illustration: |title| format!("Illustration of the article “{title}”"),
+        on_host: |host| format!("on {host}"),
+        when: "When",
+        place: "Where",
+        files: "To download",
+        colon: ": ",
+        why: |list| format!("You receive “{list}” because you asked for it."),
+        leave: "Unsubscribe from this letter",
+        leave_by_mail: "Unsubscribe by e-mail",
+        archive: "Earlier letters",
+        subscribe: "Subscribe to this letter",
+        feeds: "RSS and Atom feeds",
+        privacy: "Your personal data",
+        contact: "Write to the editors",
+        test_mark: "[TEST] ",
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, NaiveDate};
+
+    use super::WORDS;
+
+    #[test]
+    fn dates_are_said_as_in_english() {
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap();
+        let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        assert_eq!(WORDS.dates.full(day), "Monday 23\u{a0}November 2026");
+        let event = WORDS.dates.event(at("2023-05-25T14:00:00+02:00"), Some(at("2023-05-25T18:30:00+02:00")));
+        assert_eq!(event.replace('\u{a0}', " "), "Thursday 25 May 2023 from 14:00 to 18:30");
+    }
+}
