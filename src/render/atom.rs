@@ -8,7 +8,7 @@ use atom_syndication as atom;
 use atom_syndication::extension::{Extension, ExtensionMap};
 
 use super::feed::{Channel, Format, Shown};
-use super::xml;
+use super::{reading_page, xml};
 
 /// The document, UTF-8, ending in a line feed.
 #[must_use]
@@ -34,24 +34,21 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         lang: Some(channel.language.tag().to_owned()),
         ..Feed::default()
     };
-    let mut out = xml::prologue(channel.stylesheet);
+    let mut out =
+        xml::prologue(channel.place.own.of(Format::Atom), channel.stylesheet.filter(|_| !is_archive));
     let config = WriteConfig { write_document_declaration: false, indent_size: Some(0) };
     // Writing into memory cannot fail.
     feed.write_with_config(&mut out, config).expect("a Vec takes every octet");
+    // The library writes foreign elements behind the last entry, where the grammar of RFC 4287
+    // allows entries only.
     if is_archive {
-        mark_as_archive(&mut out);
+        xml::insert_before(&mut out, &["<entry>", "</feed>"], "<fh:archive/>\n");
+    } else if let (Some(_), Some(own)) = (channel.stylesheet, channel.place.own.of(Format::Atom)) {
+        let page = reading_page::page(channel, own);
+        xml::insert_before(&mut out, &["<entry>", "</feed>"], &page);
     }
     out.push(b'\n');
     out
-}
-
-/// `fh:archive` before the first entry: the library would write it behind the last, where the
-/// grammar of RFC 4287 allows entries only. Text holds no `<`, so that the first is the first.
-fn mark_as_archive(document: &mut Vec<u8>) {
-    const ENTRY: &[u8] = b"<entry";
-    if let Some(at) = document.windows(ENTRY.len()).position(|window| window == ENTRY) {
-        document.splice(at..at, *b"<fh:archive/>\n");
-    }
 }
 
 /// Reads what another run wrote, or another program.

@@ -8,6 +8,7 @@ pub mod json_feed;
 pub mod letter;
 pub mod opml;
 pub mod pages;
+pub mod reading_page;
 pub mod rss;
 pub mod words;
 mod xml;

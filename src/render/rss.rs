@@ -9,7 +9,7 @@ use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Enclosure, Guid, Image, Item};
 
 use super::feed::{Channel, Format, Seen, Shown};
-use super::xml;
+use super::{reading_page, xml};
 
 /// Stand in for `&` and `<` of titles until the document is written: noncharacters, which cleaned
 /// text never holds. The profile asks for `&#x26;` and `&#x3C;` there, because some readers
@@ -33,7 +33,8 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         let link = xml::Element { name: "atom:link", attributes, text: None, children: Vec::new() };
         add(&mut extensions, &link);
     }
-    if channel.place.current.is_some() {
+    let is_archive = channel.place.current.is_some();
+    if is_archive {
         namespaces.insert("fh".to_owned(), xml::HISTORY.to_owned());
         let mark =
             xml::Element { name: "fh:archive", attributes: Vec::new(), text: None, children: Vec::new() };
@@ -67,7 +68,8 @@ pub fn write(channel: &Channel) -> Vec<u8> {
     let written = document.pretty_write_to(Vec::new(), b' ', 0).expect("a Vec takes every octet");
     let text = String::from_utf8(written).expect("the library writes UTF-8");
     let body = text.split_once("?>").map_or(text.as_str(), |(_, body)| body).trim_start();
-    let mut out = xml::prologue(channel.stylesheet);
+    let mut out =
+        xml::prologue(channel.place.own.of(Format::Rss), channel.stylesheet.filter(|_| !is_archive));
     out.reserve(body.len() + 256);
     for c in body.chars() {
         match c {
@@ -75,6 +77,9 @@ pub fn write(channel: &Channel) -> Vec<u8> {
             LESS_THAN => out.extend_from_slice(b"&#x3C;"),
             _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
+    }
+    if let (false, Some(_), Some(own)) = (is_archive, channel.stylesheet, channel.place.own.of(Format::Rss)) {
+        xml::insert_before(&mut out, &["<item>", "</channel>"], &reading_page::page(channel, own));
     }
     out.push(b'\n');
     out

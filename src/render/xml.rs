@@ -23,13 +23,25 @@ pub struct Element {
 }
 
 /// The declaration, and the style sheet for people who open the feed in a browser.
-pub fn prologue(stylesheet: Option<&Url>) -> Vec<u8> {
+/// Its address is relative, so that a copy on a preview server or on disk looks the same.
+pub fn prologue(own: Option<&Url>, stylesheet: Option<&Url>) -> Vec<u8> {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
     if let Some(url) = stylesheet {
-        let href = url.as_str().replace('&', "&amp;").replace('"', "&quot;").replace("?>", "%3F>");
+        let near = own.and_then(|own| own.make_relative(url)).unwrap_or_else(|| url.to_string());
+        let href = near.replace('&', "&amp;").replace('"', "&quot;").replace("?>", "%3F>");
         let _ = writeln!(out, "<?xml-stylesheet type=\"text/css\" href=\"{href}\"?>");
     }
     out.into_bytes()
+}
+
+/// Puts an element before the first of the given tags that is there. Only the head of a document
+/// stands before them, whose text holds no `<`, so that the first one found is the tag itself.
+pub fn insert_before(document: &mut Vec<u8>, tags: &[&str], element: &str) {
+    let at =
+        tags.iter().find_map(|tag| document.windows(tag.len()).position(|window| window == tag.as_bytes()));
+    if let Some(at) = at {
+        document.splice(at..at, element.bytes());
+    }
 }
 
 /// The image of an entry: `media:content` with what its file says, and a thumbnail in it; the

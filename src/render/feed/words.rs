@@ -21,6 +21,9 @@ pub struct FeedWords {
     pub page_heading: &'static str,
     pub page_what: &'static str,
     pub page_how: &'static str,
+    /// The link to the site, and the heading of the list of articles.
+    pub page_to_site: &'static str,
+    pub page_entries: &'static str,
 }
 
 impl FeedWords {
@@ -41,11 +44,13 @@ const FRENCH: FeedWords = FeedWords {
     topic_title: |site, topic| format!("{site} – {topic}"),
     topic_description: |topic, site| format!("{topic}\u{a0}: les articles de {site}"),
     this_language: "en français",
-    page_heading: "Ceci est un flux",
-    page_what: "Un flux permet de suivre ce site sans donner son adresse : un logiciel de lecture \
-                affiche chaque nouvel article dès qu’il paraît.",
-    page_how: "Pour s’abonner, copiez l’adresse de cette page dans un lecteur de flux, par exemple \
-               Thunderbird, NetNewsWire ou FreshRSS.",
+    page_heading: "Ceci est un flux d’actualité.",
+    page_what: "Il permet de suivre ce site sans donner d’adresse électronique\u{a0}: un lecteur de \
+                flux affiche chaque nouvel article dès sa parution.",
+    page_how: "Pour vous abonner, copiez cette adresse dans un lecteur de flux, par exemple \
+               Thunderbird, NetNewsWire ou FreshRSS\u{a0}:",
+    page_to_site: "Aller sur le site",
+    page_entries: "Derniers articles",
 };
 
 const ENGLISH: FeedWords = FeedWords {
@@ -55,9 +60,11 @@ const ENGLISH: FeedWords = FeedWords {
     topic_title: |site, topic| format!("{site} – {topic}"),
     topic_description: |topic, site| format!("{topic}: articles of {site}"),
     this_language: "in English",
-    page_heading: "This is a feed",
-    page_what: "A feed lets you follow this site without giving an address: a reading program shows \
+    page_heading: "This is a web feed.",
+    page_what: "It lets you follow this site without giving an e-mail address: a feed reader shows \
                 each new article as soon as it is out.",
-    page_how: "To subscribe, copy the address of this page into a feed reader, such as Thunderbird, \
-               NetNewsWire or FreshRSS.",
+    page_how: "To subscribe, copy this address into a feed reader, such as Thunderbird, NetNewsWire \
+               or FreshRSS:",
+    page_to_site: "Go to the site",
+    page_entries: "Latest articles",
 };
