@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use parution::domain::{
     ArticleId, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
-    KnownArticle, Language, Occasion, Standing, SubscriberId,
+    KnownArticle, KnownText, Language, Occasion, Ping, Standing, SubscriberId,
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
@@ -54,6 +54,8 @@ contract! {
     a_hard_bounce_suppresses_at_once_and_a_soft_one_the_third_time_in_a_row,
     an_address_is_on_the_list_once_however_it_is_spelt,
     a_digest_can_be_stopped_by_a_person,
+    the_words_of_an_entry_are_remembered_by_its_guid,
+    a_hub_is_owed_a_ping_until_it_accepts,
 }
 
 fn a_fresh_ledger_knows_nothing_and_has_a_key_that_stays(engine: &dyn Engine) {
@@ -552,4 +554,31 @@ fn settle(claim: &Claim, state: DeliveryState, attempts: u32, doubts: u32) -> St
 
 fn of(claims: &[Claim], subscriber: SubscriberId) -> &Claim {
     claims.iter().find(|c| c.subscriber == subscriber).unwrap()
+}
+
+fn the_words_of_an_entry_are_remembered_by_its_guid(engine: &dyn Engine) {
+    let text = |guid: &str, hash: &str, hour: i64| KnownText {
+        guid: Guid(guid.to_owned()),
+        hash: hash.to_owned(),
+        updated: now() + TimeDelta::hours(hour),
+    };
+    let mut ledger = engine.open();
+    assert_eq!(ledger.feed_texts().unwrap(), []);
+    ledger.record_feed_texts(&[text("b", "1", 0), text("a", "2", 1)]).unwrap();
+    ledger.record_feed_texts(&[text("b", "3", 2)]).unwrap();
+    ledger.record_feed_texts(&[]).unwrap();
+    assert_eq!(engine.open().feed_texts().unwrap(), [text("a", "2", 1), text("b", "3", 2)]);
+}
+
+fn a_hub_is_owed_a_ping_until_it_accepts(engine: &dyn Engine) {
+    let ping = |topic: &str| Ping {
+        hub: "https://hub.example.org/".parse().unwrap(),
+        topic: format!("https://www.example.org/{topic}").parse().unwrap(),
+    };
+    let mut ledger = engine.open();
+    ledger.owe_pings(&[ping("feed.xml"), ping("atom.xml")]).unwrap();
+    ledger.owe_pings(&[ping("feed.xml")]).unwrap();
+    assert_eq!(ledger.owed_pings().unwrap(), [ping("atom.xml"), ping("feed.xml")]);
+    ledger.ping_accepted(&ping("atom.xml")).unwrap();
+    assert_eq!(engine.open().owed_pings().unwrap(), [ping("feed.xml")]);
 }

@@ -11,6 +11,7 @@
 mod articles;
 mod deliveries;
 mod digests;
+mod feeds;
 mod key;
 pub mod postgres;
 pub mod sqlite;
@@ -23,11 +24,12 @@ pub use deliveries::{
     Bounce, Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
 };
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
+pub use feeds::Feeds;
 pub use key::LedgerKey;
 pub use subscribers::{Added, NewSubscriber, Subscribers};
 
 /// Everything the ledger can do; one value of it owns one connection to its database.
-pub trait Ledger: Articles + Digests + Deliveries + Subscribers + Send {
+pub trait Ledger: Articles + Digests + Deliveries + Subscribers + Feeds + Send {
     /// The secret from which tokens and Message-IDs derive; made once, with the ledger.
     fn key(&self) -> &LedgerKey;
 
