@@ -477,6 +477,7 @@ fn article(id: &str) -> KnownArticle {
         published: Some(now().fixed_offset()),
         title: "Une nouvelle".into(),
         fingerprint: 0xfedc_ba98_7654_3210,
+        gone: false,
         announced: None,
     }
 }

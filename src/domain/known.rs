@@ -25,4 +25,7 @@ pub struct KnownArticle {
     pub fingerprint: u64,
     /// When a scheduled digest carried it or the baseline took it in; `None` while it is news.
     pub announced: Option<DateTime<Utc>>,
+    /// Its path was not in the last scan. Deletions add up over the years; what vanishes *in one
+    /// scan* is what a rename or a failed checkout looks like.
+    pub gone: bool,
 }

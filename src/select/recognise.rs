@@ -10,8 +10,8 @@ use crate::domain::{Article, KnownArticle, likeness, near};
 pub struct Recognised {
     /// Articles that moved: index in the scan, and the known path they had before.
     pub moved: Vec<(usize, crate::domain::ArticleId)>,
-    /// How many known articles are in the scan no more.
-    pub gone: usize,
+    /// Known articles, as places in the list given, whose paths vanished since the last scan.
+    pub gone: Vec<usize>,
 }
 
 /// Titles at least this alike are the same title, retouched.
@@ -44,7 +44,8 @@ pub fn recognise(
             _ => strangers.push(index),
         }
     }
-    let mut vanished: Vec<usize> = (0..known.len()).filter(|at| !present.contains(at)).collect();
+    let mut vanished: Vec<usize> =
+        (0..known.len()).filter(|at| !present.contains(at) && !known[*at].gone).collect();
     // A declared guid may be new on an article that is otherwise known by its path: not gone.
     let paths: BTreeSet<&str> = articles.iter().map(|a| a.id.0.as_str()).collect();
     vanished.retain(|&at| !paths.contains(known[at].id.0.as_str()));
@@ -74,7 +75,7 @@ pub fn recognise(
         }
     }
     moved.sort();
-    Recognised { moved, gone: vanished.len() }
+    Recognised { moved, gone: vanished }
 }
 
 /// How strongly a stranger resembles a vanished article, 3 the most; `None` for another article.

@@ -47,6 +47,7 @@ fn known(article: &Article, announced: bool) -> KnownArticle {
         title: article.title.clone(),
         fingerprint: 0,
         announced: announced.then(|| at("2026-01-01T00:00:00Z")),
+        gone: false,
     }
 }
 
@@ -155,7 +156,7 @@ fn a_renamed_article_keeps_its_guid() {
     let mut scan = [after];
     let seen = recognise(&mut scan, &[known(&before, true)], &mut |_| 0);
     assert_eq!(scan[0].guid, before.guid);
-    assert_eq!(seen, Recognised { moved: vec![(0, before.id)], gone: 0 });
+    assert_eq!(seen, Recognised { moved: vec![(0, before.id)], gone: vec![] });
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn a_declared_guid_wins_over_every_resemblance() {
     let mut scan = [moved];
     let seen = recognise(&mut scan, &[before.clone()], &mut |_| 0);
     assert_eq!(scan[0].guid, before.guid);
-    assert_eq!(seen.gone, 0);
+    assert!(seen.gone.is_empty());
 }
 
 #[test]
@@ -206,4 +207,19 @@ fn two_strangers_do_not_share_one_past() {
     recognise(&mut scan, &[before.clone()], &mut |_| 0);
     assert_eq!(scan[0].guid, before.guid);
     assert_eq!(scan[1].guid, second.guid);
+}
+
+#[test]
+fn what_was_deleted_long_ago_is_nobody_s_past() {
+    let mut before = known(&article("one", "2026-11-01T00:00:00Z"), true);
+    before.gone = true;
+    let mut alike = article("two", "2026-11-01T00:00:00Z");
+    alike.title = "Title of one".to_owned();
+    let mut scan = [alike.clone()];
+    let seen = recognise(&mut scan, &[before.clone()], &mut |_| 0);
+    assert_eq!(scan[0].guid, alike.guid);
+    assert!(seen.gone.is_empty(), "it went before this scan");
+    let mut back = [article("one", "2026-11-01T00:00:00Z")];
+    recognise(&mut back, &[before.clone()], &mut |_| 0);
+    assert_eq!(back[0].guid, before.guid, "an old acquaintance");
 }

@@ -20,7 +20,8 @@ CREATE TABLE article (
     published    INTEGER,
     title        TEXT    NOT NULL,
     fingerprint  INTEGER NOT NULL,
-    announced_at INTEGER
+    announced_at INTEGER,
+    gone         INTEGER NOT NULL DEFAULT 0 -- its path was not in the last scan
 ) WITHOUT ROWID;
 CREATE INDEX article_by_id ON article (id);
 

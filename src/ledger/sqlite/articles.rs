@@ -27,7 +27,7 @@ impl Articles for SqliteLedger {
     fn known_articles(&mut self) -> Result<Vec<KnownArticle>, LedgerError> {
         self.read(|tx| {
             tx.prepare_cached(
-                "SELECT id, guid, source, collection, published, title, fingerprint, announced_at
+                "SELECT id, guid, source, collection, published, title, fingerprint, announced_at, gone
                  FROM article ORDER BY guid",
             )?
             .query_map([], |row| {
@@ -40,6 +40,7 @@ impl Articles for SqliteLedger {
                     title: row.get(5)?,
                     fingerprint: row.get::<_, i64>(6)?.cast_unsigned(),
                     announced: row.get::<_, Option<i64>>(7)?.map(instant),
+                    gone: row.get(8)?,
                 })
             })?
             .collect()
@@ -56,11 +57,12 @@ impl Articles for SqliteLedger {
 
 fn remember(tx: &Transaction<'_>, articles: &[KnownArticle]) -> rusqlite::Result<()> {
     let mut upsert = tx.prepare_cached(
-        "INSERT INTO article (guid, id, source, collection, published, title, fingerprint, announced_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO article (guid, id, source, collection, published, title, fingerprint, announced_at, gone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (guid) DO UPDATE SET
              id = excluded.id, source = excluded.source, collection = excluded.collection,
              published = excluded.published, title = excluded.title, fingerprint = excluded.fingerprint,
+             gone = excluded.gone,
              -- Once announced, always announced.
              announced_at = coalesce(announced_at, excluded.announced_at)",
     )?;
@@ -74,6 +76,7 @@ fn remember(tx: &Transaction<'_>, articles: &[KnownArticle]) -> rusqlite::Result
             article.title,
             article.fingerprint.cast_signed(),
             article.announced.map(millis),
+            article.gone,
         ])?;
     }
     Ok(())
