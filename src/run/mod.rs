@@ -7,6 +7,7 @@ pub mod digest;
 pub mod feeds;
 pub mod init;
 pub mod job;
+pub mod news;
 pub mod preview;
 pub mod send;
 pub mod serve;
