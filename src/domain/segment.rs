@@ -22,20 +22,21 @@ pub struct Segment {
     pub language: Language,
     /// Never empty; in the order of the digest.
     pub articles: Vec<ArticleId>,
-    pub wishes: Vec<Wish>,
+    /// The wishes it fulfils, as places in the list that was given.
+    pub wishes: Vec<usize>,
 }
 
 /// The letters that a digest of these articles needs, the fullest selection first; wishes that no
 /// article fulfils are in none of them.
 #[must_use]
 pub fn segments(wishes: &[Wish], articles: &[&Article], site_language: &Language) -> Vec<Segment> {
-    let mut by_selection: BTreeMap<(Language, Vec<usize>), Vec<Wish>> = BTreeMap::new();
-    for wish in wishes {
+    let mut by_selection: BTreeMap<(Language, Vec<usize>), Vec<usize>> = BTreeMap::new();
+    for (place, wish) in wishes.iter().enumerate() {
         let chosen: Vec<usize> =
             (0..articles.len()).filter(|&at| concerns(articles[at], &wish.topics)).collect();
         if !chosen.is_empty() {
             let language = wish.language.clone().unwrap_or_else(|| site_language.clone());
-            by_selection.entry((language, chosen)).or_default().push(wish.clone());
+            by_selection.entry((language, chosen)).or_default().push(place);
         }
     }
     let mut segments: Vec<Segment> = by_selection
@@ -115,9 +116,9 @@ mod tests {
         let letters = segments(&wishes, &[&a, &b], &french());
         assert_eq!(letters.len(), 2);
         assert_eq!(letters[0].articles.len(), 2, "the whole digest comes first");
-        assert_eq!(letters[0].wishes, [wish(None, &[]), wish(Some("fr"), &[])]);
+        assert_eq!(letters[0].wishes, [0, 3]);
         assert_eq!(letters[1].articles, [a.id]);
-        assert_eq!(letters[1].wishes.len(), 2);
+        assert_eq!(letters[1].wishes, [1, 2]);
     }
 
     #[test]
