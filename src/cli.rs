@@ -116,17 +116,102 @@ pub struct Send {
 /// `parution subscribers …`.
 #[derive(Debug, Subcommand)]
 pub enum Subscribers {
-    /// Add everyone in a CSV file
-    Import {
-        #[arg(value_name = "FILE.csv")]
-        file: PathBuf,
-    },
+    /// Add everyone in a list: CSV of Mailchimp, Brevo, listmonk or a spreadsheet, a dump of Sympa, or
+    /// one address a line
+    Import(ImportSubscribers),
     /// Add one person
-    Add { address: String },
-    /// Take one person off the list
+    Add {
+        address: String,
+        /// The person's name
+        #[arg(long, default_value = "")]
+        name: String,
+        /// The legal basis: why this person may be written to
+        #[arg(long, value_name = "TEXT")]
+        consent: String,
+    },
+    /// Take one person off the list; no import brings them back
     Remove { address: String },
     /// Print the list
-    List,
+    List {
+        #[command(flatten)]
+        filter: SubscriberFilter,
+        /// For a script
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the list to a file, as CSV that is safe for spreadsheets, or as JSON
+    Export {
+        /// Where to write; the format follows its name (.csv or .json) [default: CSV to standard output]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        filter: SubscriberFilter,
+    },
+    /// Print all that is known of one person, with the proof of consent and the history
+    Show {
+        address: String,
+        /// For a script
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase one person, and keep a fingerprint so that no import brings them back
+    Forget { address: String },
+    /// Never write to this address again, whatever any list or form says
+    Suppress {
+        address: String,
+        /// End the suppression instead
+        #[arg(long)]
+        lift: bool,
+    },
+    /// The list in numbers: standings, topics, languages, months
+    Stats {
+        /// For a script
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `parution subscribers import`.
+#[derive(Debug, Args)]
+pub struct ImportSubscribers {
+    /// The list; - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The legal basis: why these people may be written to; kept with each of them
+    #[arg(long, value_name = "TEXT")]
+    pub consent: String,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which column means what, such as email="Adresse de contact"; for columns not recognised
+    #[arg(long = "column", value_name = "MEANING=NAME")]
+    pub columns: Vec<String>,
+    /// The list's encoding, such as windows-1252 [default: detected]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// The standing of everyone on the list, when it is a list of people who left or bounced
+    #[arg(long = "as", value_name = "STANDING", value_parser = ["confirmed", "pending", "bouncing", "left", "complained"])]
+    pub standing: Option<String>,
+}
+
+/// Which subscribers.
+#[derive(Debug, Args)]
+pub struct SubscriberFilter {
+    /// Only people of this standing
+    #[arg(long, value_parser = ["confirmed", "pending", "bouncing", "left", "complained"])]
+    pub standing: Option<String>,
+    /// Only people who chose this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Only addresses that contain this
+    #[arg(long, value_name = "TEXT")]
+    pub matching: Option<String>,
+    /// Only people who joined since this instant
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub since: Option<DateTime<Utc>>,
+    /// Only people who joined before this instant
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// `parution status`.

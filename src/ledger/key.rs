@@ -7,7 +7,7 @@ use std::fmt;
 
 use ring::{digest, hmac};
 
-use crate::domain::{DigestId, SubscriberId};
+use crate::domain::{DigestId, EmailAddress, SubscriberId};
 
 /// 32 random octets, made once with the ledger. Never printed.
 #[derive(Clone)]
@@ -28,6 +28,13 @@ impl LedgerKey {
     pub fn subscriber_token(&self, purpose: &str, subscriber: SubscriberId) -> String {
         let tag = self.mac(purpose, &subscriber.0.to_be_bytes());
         base32(&tag[..20])
+    }
+
+    /// What is kept of an address that must not come back: the same however it is spelt, and of no
+    /// use to anyone without the key.
+    #[must_use]
+    pub fn fingerprint(&self, email: &EmailAddress) -> [u8; 32] {
+        self.mac("fingerprint", email.key().as_bytes())
     }
 
     /// What is stored of a token, to look it up: its SHA-256.

@@ -13,6 +13,7 @@ mod deliveries;
 mod digests;
 mod feeds;
 mod key;
+mod membership;
 pub mod postgres;
 pub mod sqlite;
 mod subscribers;
@@ -26,6 +27,10 @@ pub use deliveries::{
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
 pub use feeds::Feeds;
 pub use key::LedgerKey;
+pub use membership::{
+    Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Effect, Figures, Filter, HistoryEntry, ImportSource,
+    LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
+};
 pub use subscribers::{Added, NewSubscriber, Subscribers};
 
 /// Everything the ledger can do; one value of it owns one connection to its database.

@@ -187,7 +187,7 @@ impl<R: Read> Roster<R> {
             if text.contains('\0') {
                 return Err(Unusable("a NUL character".to_owned()));
             }
-            Ok(text.into_owned())
+            Ok(without_guard(&text).to_owned())
         };
         let email = address(&text(Column::Email)?)?;
         let full_name = text(Column::Name)?;
@@ -215,7 +215,7 @@ impl<R: Read> Roster<R> {
         let topics = topics.split([',', ';', '|']).map(|topic| tidy(topic, 100)).filter(not_empty);
         Ok(Listed {
             email,
-            name: tidy(without_guard(&name), 100),
+            name: tidy(&name, 100),
             language: Language::parse(&text(Column::Language)?),
             topics: topics.take(50).collect(),
             frequency,

@@ -11,6 +11,7 @@ mod articles;
 mod deliveries;
 mod digests;
 mod feeds;
+mod membership;
 mod place;
 mod subscribers;
 
@@ -27,8 +28,11 @@ use super::{Ledger, LedgerError, LedgerKey, Opening, instant, millis};
 const APPLICATION_ID: i64 = 0x5061_7275;
 
 /// Each brings the ledger from the version of its index to the next. Only ever grows.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/sqlite-0001.sql"), include_str!("../migrations/sqlite-0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite-0001.sql"),
+    include_str!("../migrations/sqlite-0002.sql"),
+    include_str!("../migrations/sqlite-0003.sql"),
+];
 
 /// Below this, two writers could corrupt a WAL database (sqlite.org/wal.html, "WAL-reset bug").
 const OLDEST_SOUND_SQLITE: i32 = 3_051_003;

@@ -11,7 +11,7 @@ use crate::ledger::digests::{frequency_from_text, frequency_to_text, topics_from
 use crate::ledger::subscribers::{standing_from_text, standing_to_text};
 use crate::ledger::{Added, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin, consent_text";
 
 impl Subscribers for SqliteLedger {
@@ -100,7 +100,7 @@ impl Subscribers for SqliteLedger {
     }
 }
 
-fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
+pub(super) fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
     let wrong = || rusqlite::Error::InvalidQuery;
     Ok(Subscriber {
         id: SubscriberId(row.get(0)?),

@@ -1,0 +1,335 @@
+//! Verbs about membership: coming in by consent or by a list, choosing, leaving, being forgotten.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{LedgerError, LedgerKey, NewSubscriber, Subscribers};
+use crate::domain::{EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId};
+
+/// A link that was sent to a mailbox works for so long, and once.
+pub const LINK_LIFE: Duration = Duration::hours(48);
+
+/// The service writes to one mailbox no more often than this, whatever is asked for it.
+pub const BETWEEN_NOTICES: Duration = Duration::hours(1);
+
+/// Who asked and never confirmed is deleted after this long: nobody consented to be kept.
+pub const UNCONFIRMED_LIFE: Duration = Duration::days(30);
+
+/// The purpose of the token in every letter: leaving and choosing. It does not expire.
+pub const LEAVE: &str = "unsubscribe";
+
+/// Membership of the list.
+pub trait Membership: Subscribers {
+    /// Adds or restricts people in one transaction. A dry run looks and writes nothing. When the
+    /// source gives up, nothing of the list is kept, and the answer is `false`.
+    fn import(
+        &mut self,
+        source: &mut dyn ImportSource,
+        dry_run: bool,
+        now: DateTime<Utc>,
+    ) -> Result<bool, LedgerError>;
+
+    /// Someone asks on a form to be sent the letter. Nothing changes for who is known; a link to
+    /// confirm with goes to the mailbox, at most one an hour.
+    fn ask_to_join(&mut self, asking: &Asking, now: DateTime<Utc>) -> Result<Asked, LedgerError>;
+
+    /// The link was used: from now on the person is confirmed, whatever they were before, with what
+    /// they chose on the form. `None` when the link is unknown, used or too old.
+    fn confirm(&mut self, token: &str, now: DateTime<Utc>) -> Result<Option<Subscriber>, LedgerError>;
+
+    /// Takes the reader with this token of a letter off the list; does nothing the second time.
+    /// `None` for a token that nobody has.
+    fn leave(
+        &mut self,
+        token: &str,
+        how: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SubscriberId>, LedgerError>;
+
+    /// The reader with this token of a letter.
+    fn holder(&mut self, token: &str) -> Result<Option<Subscriber>, LedgerError>;
+
+    /// What a reader wants from now on.
+    fn choose(
+        &mut self,
+        subscriber: SubscriberId,
+        choice: &Choice,
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError>;
+
+    /// Whether the service may write to this reader now; if so, the hour begins.
+    fn may_write(&mut self, subscriber: SubscriberId, now: DateTime<Utc>) -> Result<bool, LedgerError>;
+
+    /// A link that erases, for the mailbox alone.
+    fn ask_to_erase(&mut self, subscriber: SubscriberId, now: DateTime<Utc>) -> Result<String, LedgerError>;
+
+    /// The link was used: forgets the person. `false` when it is unknown, used or too old.
+    fn erase(&mut self, token: &str, now: DateTime<Utc>) -> Result<bool, LedgerError>;
+
+    /// Changes a standing by what happened, and writes down how. Says what it is now.
+    fn note(
+        &mut self,
+        subscriber: SubscriberId,
+        event: StandingEvent,
+        how: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Standing, LedgerError>;
+
+    /// Erases all that is known of an address but a keyed fingerprint, by which no list can bring it
+    /// back. Works for addresses never seen. Says whether anything was known.
+    fn forget(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, LedgerError>;
+
+    /// Never writes to this address again, whatever any list or form says.
+    fn suppress(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<(), LedgerError>;
+
+    /// Ends a suppression or a forgetting; says whether there was one. The standing stays.
+    fn lift(&mut self, email: &EmailAddress) -> Result<bool, LedgerError>;
+
+    /// Why nothing may bring this address in, if something says so.
+    fn barred(&mut self, email: &EmailAddress) -> Result<Option<Barred>, LedgerError>;
+
+    /// Shows the readers that a filter lets through, in the order of joining.
+    fn list(
+        &mut self,
+        filter: &Filter,
+        visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
+    ) -> Result<(), LedgerError>;
+
+    /// What happened to one person, the oldest first.
+    fn history(&mut self, subscriber: SubscriberId) -> Result<Vec<HistoryEntry>, LedgerError>;
+
+    /// The list in numbers: no opens, no clicks.
+    fn figures(&mut self) -> Result<Figures, LedgerError>;
+
+    /// Deletes what nobody consented to be kept: requests whose link is dead, people who never
+    /// confirmed. Says how many people.
+    fn tidy_up(&mut self, now: DateTime<Utc>) -> Result<u64, LedgerError>;
+}
+
+/// People to import, a batch at a time, so that memory does not grow with the list.
+pub trait ImportSource {
+    fn next(&mut self) -> NextBatch;
+    /// What became of the last batch, person by person.
+    fn note(&mut self, effects: &[Effect]);
+}
+
+/// What a source has to give.
+#[derive(Debug)]
+pub enum NextBatch {
+    /// Never empty, at most a few thousand.
+    People(Vec<NewSubscriber>),
+    End,
+    /// The list cannot be trusted: take back all of it.
+    GiveUp,
+}
+
+/// What a list changes for one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Added(Standing),
+    /// On the list already, and as the list says.
+    Known,
+    /// The list is stricter than what was known.
+    Restricted {
+        from: Standing,
+        to: Standing,
+        same_list: bool,
+    },
+    /// The list is laxer than what is known, and changes nothing. `same_list` when it contradicts
+    /// itself.
+    Kept {
+        standing: Standing,
+        same_list: bool,
+    },
+    /// Forgotten or suppressed: does not come back by a list.
+    Barred,
+}
+
+/// What someone filled into the form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asking {
+    pub email: EmailAddress,
+    pub choice: Choice,
+    /// `form`, and the client address.
+    pub origin: String,
+    /// The text agreed to, with its version.
+    pub consent_text: String,
+}
+
+/// What a reader can choose.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice {
+    pub language: Option<Language>,
+    pub topics: Vec<String>,
+    pub frequency: Frequency,
+}
+
+/// What to write to someone who asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// The link to confirm with.
+    Confirm { subscriber: SubscriberId, token: String },
+    /// Gets the letter already: the token of the letters.
+    Already { subscriber: SubscriberId, token: String },
+    /// Nothing: a letter left within the hour, or the address is suppressed.
+    Nothing,
+}
+
+/// Why an address stays out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// The person asked to be forgotten; their own new consent undoes it.
+    Forgotten,
+    /// An operator's decision; only `lift` undoes it.
+    Suppressed,
+}
+
+/// Which readers to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub standing: Option<Standing>,
+    /// Chose this topic.
+    pub topic: Option<String>,
+    /// Part of the address, in any case.
+    pub part: Option<String>,
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// One event of a person's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub at: DateTime<Utc>,
+    /// A word: `asked`, `confirmed`, `left`, `chose`, `digest`…
+    pub event: String,
+    pub detail: String,
+}
+
+/// The list in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub by_standing: Vec<(Standing, u64)>,
+    /// Confirmed readers who chose this topic; who chose none gets all and is not counted here.
+    pub by_topic: Vec<(String, u64)>,
+    /// Confirmed readers; `""` is the site's language.
+    pub by_language: Vec<(String, u64)>,
+    /// Calendar months in UTC, the latest first: who came, who went.
+    pub by_month: Vec<(String, u64, u64)>,
+    /// Addresses that nothing may bring in.
+    pub barred: u64,
+}
+
+/// A token for one purpose and one moment.
+pub(super) fn link_token(key: &LedgerKey, purpose: &str, id: SubscriberId, now: DateTime<Utc>) -> String {
+    key.subscriber_token(&format!("{purpose} {}", now.timestamp_micros()), id)
+}
+
+/// What is known of a person when a list names them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownPerson {
+    pub id: i64,
+    pub standing: Standing,
+}
+
+/// What one batch of a list changes; decided in memory, the same for every database.
+#[derive(Debug, Default)]
+pub(super) struct BatchPlan<'a> {
+    pub effects: Vec<Effect>,
+    pub added: Vec<(i64, &'a NewSubscriber, Standing)>,
+    /// Known people who become more restricted.
+    pub restricted: Vec<(i64, Standing)>,
+}
+
+/// Decides a batch. `known` holds what the ledger knows of these people, by key, and learns; ids
+/// from `first_new` on belong to this very list.
+pub(super) fn plan_batch<'a>(
+    batch: &'a [NewSubscriber],
+    known: &mut HashMap<String, KnownPerson>,
+    is_barred: &dyn Fn(&EmailAddress) -> bool,
+    first_new: i64,
+    next_id: &mut i64,
+) -> BatchPlan<'a> {
+    let mut plan = BatchPlan::default();
+    for person in batch {
+        let key = person.email.key();
+        let effect = match known.get_mut(&key) {
+            None if is_barred(&person.email) => Effect::Barred,
+            None => {
+                known.insert(key, KnownPerson { id: *next_id, standing: person.standing });
+                plan.added.push((*next_id, person, person.standing));
+                *next_id += 1;
+                Effect::Added(person.standing)
+            }
+            Some(before) => {
+                let same_list = before.id >= first_new;
+                let from = before.standing;
+                before.standing = from.after(StandingEvent::Listed(person.standing));
+                if before.standing != from {
+                    let id = before.id;
+                    if let Some(added) = plan.added.iter_mut().find(|(added, ..)| *added == id) {
+                        added.2 = before.standing;
+                    } else {
+                        plan.restricted.push((id, before.standing));
+                    }
+                    Effect::Restricted { from, to: before.standing, same_list }
+                } else if person.standing < from {
+                    Effect::Kept { standing: from, same_list }
+                } else {
+                    Effect::Known
+                }
+            }
+        };
+        plan.effects.push(effect);
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Consent;
+
+    fn person(address: &str, standing: Standing) -> NewSubscriber {
+        NewSubscriber {
+            email: EmailAddress::parse(address).unwrap(),
+            name: String::new(),
+            language: None,
+            topics: Vec::new(),
+            frequency: Frequency::Every,
+            standing,
+            consent: Consent::default(),
+        }
+    }
+
+    #[test]
+    fn a_list_that_contradicts_itself_ends_with_the_stricter_row_whatever_the_order() {
+        use Standing::{Confirmed, Left};
+        for (first, second) in [(Confirmed, Left), (Left, Confirmed)] {
+            let batch = [person("a@example.org", first), person("A@example.org", second)];
+            let plan = plan_batch(&batch, &mut HashMap::new(), &|_| false, 1, &mut 1);
+            assert_eq!(plan.added.len(), 1);
+            assert_eq!(plan.added[0].2, Left);
+            assert!(plan.restricted.is_empty());
+            assert!(matches!(
+                plan.effects[1],
+                Effect::Restricted { same_list: true, .. } | Effect::Kept { same_list: true, .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn a_list_never_brings_back_who_left_or_was_forgotten() {
+        let mut known =
+            HashMap::from([("a@example.org".to_owned(), KnownPerson { id: 1, standing: Standing::Left })]);
+        let batch =
+            [person("a@example.org", Standing::Confirmed), person("b@example.org", Standing::Confirmed)];
+        let plan = plan_batch(&batch, &mut known, &|email| email.local() == "b", 2, &mut 2);
+        assert_eq!(
+            plan.effects,
+            [Effect::Kept { standing: Standing::Left, same_list: false }, Effect::Barred]
+        );
+        assert!(plan.added.is_empty() && plan.restricted.is_empty());
+    }
+}
