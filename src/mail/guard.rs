@@ -43,9 +43,7 @@ pub fn check(letter: &[u8]) -> Result<(), Unfit> {
             return Err(Unfit::LongLine(number));
         }
         // One pass without a branch per octet: letters carry megabytes of base64.
-        let strange = line
-            .iter()
-            .fold(false, |found, octet| found | !(matches!(octet, b' '..=b'~') | (*octet == b'\t')));
+        let strange = line.iter().fold(false, |found, octet| found | !matches!(octet, b' '..=b'~' | b'\t'));
         if strange {
             let bare_cr = line.contains(&b'\r');
             return Err(if bare_cr { Unfit::BareCr(number) } else { Unfit::Octet(number) });

@@ -105,14 +105,12 @@ fn built_in(name: &str, rendered: askama::Result<String>) -> Result<String, Temp
     rendered.map_err(|error| TemplateFault { file: name.to_owned(), line: 0, what: error.to_string() })
 }
 
-/// An engine that behaves as the built-in one: unknown fields are errors, `.html` is escaped and
+/// An engine that behaves as the built-in one: unknown fields are errors, HTML is escaped and
 /// nothing else is.
 fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_auto_escape_callback(|name| {
-        if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-    });
+    engine.set_auto_escape_callback(|name| if name == HTML { AutoEscape::Html } else { AutoEscape::None });
     engine.set_formatter(|out, state, value: &Value| {
         let plain = *state.auto_escape() == AutoEscape::None || value.is_safe();
         match value.as_str() {

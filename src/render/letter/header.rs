@@ -3,6 +3,8 @@
 //! Everything here takes text of any kind and gives printable ASCII, blanks and CRLF-blank folds;
 //! a CR or LF that comes in goes out as a blank, so no value can start a field of its own.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use unicode_normalization::UnicodeNormalization;
@@ -185,7 +187,9 @@ impl Encoding {
                     match byte {
                         b' ' => payload.push('_'),
                         byte if q_safe(byte) => payload.push(char::from(byte)),
-                        byte => payload.push_str(&format!("={byte:02X}")),
+                        byte => {
+                            let _ = write!(payload, "={byte:02X}");
+                        }
                     }
                 }
                 format!("=?utf-8?q?{payload}?=")

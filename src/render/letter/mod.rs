@@ -21,6 +21,8 @@ pub use header::one_line;
 pub use list::{LeaveUrl, ListSettings, NotALeaveUrl};
 pub use mold::{Mold, NotAMold, Reader};
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset};
@@ -90,10 +92,10 @@ pub fn compose(parts: &Parts<'_>, list: &ListSettings) -> Vec<u8> {
 fn head(parts: &Parts<'_>, list: &ListSettings) -> String {
     let mut head = String::new();
     head += &header::named("From", &list.sender_name, list.sender.as_str());
-    head += &format!("To: {}\r\n", char::from(TO_OCTET));
+    let _ = write!(head, "To: {}\r\n", char::from(TO_OCTET));
     head += &header::text("Subject", parts.subject);
-    head += &format!("Date: {}\r\n", parts.date.format("%a, %d %b %Y %H:%M:%S %z"));
-    head += &format!("Message-ID: <{}>\r\n", char::from(MESSAGE_ID_OCTET));
+    let _ = write!(head, "Date: {}\r\n", parts.date.format("%a, %d %b %Y %H:%M:%S %z"));
+    let _ = write!(head, "Message-ID: <{}>\r\n", char::from(MESSAGE_ID_OCTET));
     head += &header::tokens("Reply-To", &[list.reply_to().as_str().to_owned()]);
     head += &header::named("List-ID", &list.name, &list.id);
     head += &header::tokens("List-Unsubscribe", &list.leave_uris());
@@ -114,7 +116,7 @@ fn head(parts: &Parts<'_>, list: &ListSettings) -> String {
     head += "Precedence: bulk\r\n";
     head += "X-Auto-Response-Suppress: OOF, AutoReply\r\n";
     head += &header::tokens("Feedback-ID", &[list.feedback_id(parts.campaign)]);
-    head += &format!("Content-Language: {}\r\n", parts.language);
+    let _ = write!(head, "Content-Language: {}\r\n", parts.language);
     head += "MIME-Version: 1.0\r\n";
     head
 }
@@ -169,7 +171,10 @@ impl Boundaries {
             context.update(image.content_id.as_bytes());
         }
         let hash = context.finish();
-        let hex: String = hash.as_ref()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::new();
+        for byte in &hash.as_ref()[..12] {
+            let _ = write!(hex, "{byte:02x}");
+        }
         Self { outer: format!("=_a{hex}"), inner: format!("=_r{hex}") }
     }
 }
