@@ -6,6 +6,7 @@ pub mod documents;
 pub mod feed;
 pub mod json_feed;
 pub mod letter;
+pub mod notice;
 pub mod opml;
 pub mod pages;
 pub mod reading_page;

@@ -7,9 +7,13 @@
 mod dates;
 mod en;
 mod fr;
+mod pages;
+mod pages_en;
+mod pages_fr;
 mod typography;
 
 pub use dates::Dates;
+pub use pages::{LetterWords, PageWords};
 pub use typography::french_spaces;
 
 use crate::domain::Language;
