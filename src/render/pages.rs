@@ -227,7 +227,7 @@ pub fn consent_text(house: &House, words: &PageWords) -> String {
 fn subscribe(frame: Frame<'_>, form: &Form) -> String {
     let (title, consent) =
         ((frame.words.subscribe_title)(&frame.house.list), (frame.words.consent)(&frame.house.list));
-    written(&SubscribePage { title, consent, form, frame })
+    written(&SubscribePage { frame, title, consent, form })
 }
 
 fn preferences(frame: Frame<'_>, token: &str, masked: &str, form: &Form) -> String {
@@ -242,7 +242,7 @@ fn preferences(frame: Frame<'_>, token: &str, masked: &str, form: &Form) -> Stri
         section(words.data_title, words.data_lead, "data", words.data_button),
         section(words.forget_title, words.forget_lead, "forget", words.forget_button),
     ];
-    written(&PreferencesPage { lead: (words.preferences_lead)(masked), token, form, sections, frame })
+    written(&PreferencesPage { frame, lead: (words.preferences_lead)(masked), token, form, sections })
 }
 
 fn archive(frame: Frame<'_>, letters: &[ArchivedLetter]) -> String {
@@ -254,7 +254,7 @@ fn archive(frame: Frame<'_>, letters: &[ArchivedLetter]) -> String {
         day: dates.map(|dates| dates.long(letter.day)).unwrap_or_default(),
     });
     let letters: Vec<Line<'_>> = letters.collect();
-    written(&ArchivePage { title: (frame.words.archive_title)(&frame.house.list), letters, frame })
+    written(&ArchivePage { title: (frame.words.archive_title)(&frame.house.list), frame, letters })
 }
 
 /// Writing into memory cannot fail, and the templates are compiled.

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Consent, EmailAddress, Frequency, Standing, StandingEvent, Subscriber};
+use crate::domain::{Consent, EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber};
 use crate::ledger::{Added, Barred, Filter, Membership, NewSubscriber};
 use crate::run::{Ending, Fault};
 
@@ -112,7 +112,7 @@ pub fn list(
         people += 1;
         let topics =
             if person.topics.is_empty() { "everything".to_owned() } else { person.topics.join(", ") };
-        let language = person.language.as_ref().map_or("-", |language| language.tag());
+        let language = person.language.as_ref().map_or("-", Language::tag);
         let line = writeln!(
             out,
             "{:<40} {:<10} {:<5} {:<8} {topics}",
@@ -158,11 +158,7 @@ pub fn show(
         |at: Option<DateTime<Utc>>| at.map_or("-".to_owned(), |at| at.format("%F %T UTC").to_string());
     writeln!(out, "{}  {}", person.email.as_str(), person.name)?;
     writeln!(out, "standing    {}", person.standing.word())?;
-    writeln!(
-        out,
-        "language    {}",
-        person.language.as_ref().map_or("the site's", |language| language.tag())
-    )?;
+    writeln!(out, "language    {}", person.language.as_ref().map_or("the site's", Language::tag))?;
     let topics = if person.topics.is_empty() { "everything".to_owned() } else { person.topics.join(", ") };
     writeln!(out, "topics      {topics}")?;
     writeln!(out, "frequency   {}", person.frequency.word())?;

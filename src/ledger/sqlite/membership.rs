@@ -37,9 +37,9 @@ impl Membership for SqliteLedger {
             let tx = self.db.transaction_with_behavior(behavior)?;
             let whole = import(&tx, &key, source, dry_run, now)?;
             if whole && !dry_run {
-                tx.commit()?
+                tx.commit()?;
             } else {
-                tx.rollback()?
+                tx.rollback()?;
             }
             Ok(whole)
         })();

@@ -58,8 +58,24 @@ pub struct Parts<'a> {
 /// the rest.
 #[must_use]
 pub fn compose(parts: &Parts<'_>, list: &ListSettings) -> Vec<u8> {
+    put_together(head(parts, list), parts)
+}
+
+/// Composes a letter that concerns one person's own request (confirm, welcome, your data): the same
+/// letter without the fields of a list, since nobody need leave what they have not joined.
+#[must_use]
+pub fn compose_notice(parts: &Parts<'_>, list: &ListSettings) -> Vec<u8> {
+    let mut fields = sender_fields(parts, list);
+    // RFC 3834 5: an answer to what someone did, not a message of its own.
+    fields += "Auto-Submitted: auto-replied\r\n";
+    fields += "X-Auto-Response-Suppress: All\r\n";
+    fields += &last_fields(parts);
+    put_together(fields, parts)
+}
+
+fn put_together(head: String, parts: &Parts<'_>) -> Vec<u8> {
     let boundary = Boundaries::of(parts);
-    let mut out = head(parts, list).into_bytes();
+    let mut out = head.into_bytes();
     out.extend(
         format!("Content-Type: multipart/alternative;\r\n boundary=\"{}\"\r\n\r\n", boundary.outer).bytes(),
     );
@@ -90,13 +106,7 @@ pub fn compose(parts: &Parts<'_>, list: &ListSettings) -> Vec<u8> {
 
 /// Every header field but the last, `Content-Type`.
 fn head(parts: &Parts<'_>, list: &ListSettings) -> String {
-    let mut head = String::new();
-    head += &header::named("From", &list.sender_name, list.sender.as_str());
-    let _ = write!(head, "To: {}\r\n", char::from(TO_OCTET));
-    head += &header::text("Subject", parts.subject);
-    let _ = write!(head, "Date: {}\r\n", parts.date.format("%a, %d %b %Y %H:%M:%S %z"));
-    let _ = write!(head, "Message-ID: <{}>\r\n", char::from(MESSAGE_ID_OCTET));
-    head += &header::tokens("Reply-To", &[list.reply_to().as_str().to_owned()]);
+    let mut head = sender_fields(parts, list);
     head += &header::named("List-ID", &list.name, &list.id);
     head += &header::tokens("List-Unsubscribe", &list.leave_uris());
     if list.unsubscribe_url.is_some() {
@@ -116,9 +126,24 @@ fn head(parts: &Parts<'_>, list: &ListSettings) -> String {
     head += "Precedence: bulk\r\n";
     head += "X-Auto-Response-Suppress: OOF, AutoReply\r\n";
     head += &header::tokens("Feedback-ID", &[list.feedback_id(parts.campaign)]);
-    let _ = write!(head, "Content-Language: {}\r\n", parts.language);
-    head += "MIME-Version: 1.0\r\n";
+    head += &last_fields(parts);
     head
+}
+
+/// Who writes to whom, about what, when.
+fn sender_fields(parts: &Parts<'_>, list: &ListSettings) -> String {
+    let mut head = String::new();
+    head += &header::named("From", &list.sender_name, list.sender.as_str());
+    let _ = write!(head, "To: {}\r\n", char::from(TO_OCTET));
+    head += &header::text("Subject", parts.subject);
+    let _ = write!(head, "Date: {}\r\n", parts.date.format("%a, %d %b %Y %H:%M:%S %z"));
+    let _ = write!(head, "Message-ID: <{}>\r\n", char::from(MESSAGE_ID_OCTET));
+    head += &header::tokens("Reply-To", &[list.reply_to().as_str().to_owned()]);
+    head
+}
+
+fn last_fields(parts: &Parts<'_>) -> String {
+    format!("Content-Language: {}\r\nMIME-Version: 1.0\r\n", parts.language)
 }
 
 fn open(out: &mut Vec<u8>, boundary: &str) {

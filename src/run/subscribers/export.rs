@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::domain::Subscriber;
+use crate::domain::{Language, Subscriber};
 use crate::ledger::{Figures, Filter, HistoryEntry, Membership};
 use crate::run::Fault;
 
@@ -118,7 +118,7 @@ impl<'a> Record<'a> {
         Self {
             email: person.email.as_str(),
             name: &person.name,
-            language: person.language.as_ref().map(|language| language.tag()),
+            language: person.language.as_ref().map(Language::tag),
             topics: &person.topics,
             frequency: person.frequency.word(),
             standing: person.standing.word(),
