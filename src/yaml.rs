@@ -1,1 +1,498 @@
-//! The only file that names the YAML crate.
+//! The only file that names the YAML crate: a block of YAML to a tree of plain values.
+//!
+//! Every scalar keeps the text that the editor wrote (`007`, `1.10` and `No` stay what they are on
+//! the page); what it means is decided where it is used. A key given twice is an error, never a
+//! choice. Merge keys (`<<`) are followed as Ruby's Psych does, since Jekyll reads them so.
+//!
+//! Hostile input: `serde_yaml` is quadratic in unclosed `[` and `{`, so a scan refuses more than
+//! 100 of them before the parser sees anything; callers cap the length. Aliases and depth are
+//! limited by the parser itself.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// Any scalar, quotes and folding undone.
+    Text(String),
+    List(Vec<Node>),
+    Map(Map),
+}
+
+/// Keys and values in the order of the file, each key once. Keys that are not scalars are dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Map(pub Vec<(String, Node)>);
+
+/// Why a text is not the YAML that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlError {
+    /// Counted from 1 at the beginning of the text handed in.
+    pub line: Option<u32>,
+    /// Lower case, without a full stop, without a position.
+    pub what: String,
+}
+
+/// How many `[` and `{` may be open at once.
+pub const OPEN_BRACKETS: usize = 100;
+
+/// Reads one YAML document whose top is a mapping; an empty document is an empty mapping.
+pub fn parse(text: &str) -> Result<Map, YamlError> {
+    refuse_deep_brackets(text)?;
+    let explain = |error| explain(&error, text);
+    let tree = Raw::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(explain)?;
+    let tree = if tree.holds_literal() {
+        // Numbers and booleans lost their spelling; a second pass, which knows the shape, asks
+        // the parser for text wherever the first one met a literal.
+        Spelled(&tree).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(explain)?
+    } else {
+        tree
+    };
+    match tree.finish() {
+        Node::Map(map) => Ok(map),
+        Node::Null => Ok(Map::default()),
+        Node::Text(_) => Err(YamlError::at(1, "it is a bare text, not a list of `key: value`")),
+        Node::List(_) => Err(YamlError::at(1, "it is a list, not a list of `key: value`")),
+    }
+}
+
+impl Node {
+    /// The scalar's text; `None` for nothing, lists and mappings.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn list(&self) -> Option<&[Node]> {
+        match self {
+            Self::List(nodes) => Some(nodes),
+            _ => None,
+        }
+    }
+
+    pub fn map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// What the value is, in the words of a message to an editor.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+impl Map {
+    /// The value of `key`, unless it is absent or null (which Jekyll treats alike).
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value).filter(|v| !v.is_null())
+    }
+
+    /// The scalar text of `key`.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Node::text)
+    }
+
+    /// Whether `key` is written at all, be it with nothing after it.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+}
+
+impl YamlError {
+    fn at(line: u32, what: impl Into<String>) -> Self {
+        Self { line: Some(line), what: what.into() }
+    }
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+fn refuse_deep_brackets(text: &str) -> Result<(), YamlError> {
+    let mut open = 0_usize;
+    let mut line = 1;
+    for byte in text.bytes() {
+        match byte {
+            b'\n' => line += 1,
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > OPEN_BRACKETS {
+            return Err(YamlError::at(line, format!("more than {OPEN_BRACKETS} open [ or {{")));
+        }
+    }
+    Ok(())
+}
+
+/// Strips the positions that the parser mixes into its sentences; the line is told apart.
+fn explain(error: &serde_yaml::Error, text: &str) -> YamlError {
+    let mut line = error.location().map(|at| u32::try_from(at.line()).unwrap_or(u32::MAX));
+    let mut what = error.to_string();
+    if let Some(key) = what.split_once(TWICE).and_then(|(before, _)| before.rsplit_once("the key `")) {
+        // The parser only knows where the mapping begins.
+        let second = text.lines().enumerate().filter(|(_, line)| names_key(line, key.1)).nth(1);
+        line = second.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)).or(line);
+    }
+    while let Some(from) = what.find(" at line ") {
+        let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
+        let mut end = from + " at line ".len();
+        end += digits(&what[end..]);
+        if what[end..].starts_with(" column ") {
+            end += " column ".len();
+            end += digits(&what[end..]);
+        }
+        what.replace_range(from..end, "");
+    }
+    YamlError { line, what }
+}
+
+const TWICE: &str = "` is given twice";
+
+fn names_key(line: &str, key: &str) -> bool {
+    let line = line.trim_start_matches([' ', '-', '"', '\'']);
+    line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+}
+
+/// The tree during parsing: literals are marked, keys that are not scalars are still there.
+#[derive(Debug)]
+enum Raw {
+    Null,
+    Text(String),
+    /// A number or a boolean, whose spelling the first pass does not see.
+    Literal,
+    List(Vec<Raw>),
+    Map(Vec<(Option<String>, Raw)>),
+}
+
+impl Raw {
+    fn holds_literal(&self) -> bool {
+        match self {
+            Self::Literal => true,
+            Self::Null | Self::Text(_) => false,
+            Self::List(items) => items.iter().any(Self::holds_literal),
+            Self::Map(entries) => entries.iter().any(|(_, value)| value.holds_literal()),
+        }
+    }
+
+    fn finish(self) -> Node {
+        match self {
+            Self::Null => Node::Null,
+            Self::Text(text) => Node::Text(text),
+            Self::Literal => unreachable!("the second pass leaves no literal"),
+            Self::List(items) => Node::List(items.into_iter().map(Self::finish).collect()),
+            Self::Map(entries) => Node::Map(merge(entries)),
+        }
+    }
+}
+
+/// Drops keys that are not scalars and follows `<<`: a merged value never replaces a written one.
+fn merge(entries: Vec<(Option<String>, Raw)>) -> Map {
+    let mut map = Map::default();
+    let mut merged = Vec::new();
+    for (key, value) in entries {
+        match key {
+            Some(key) if key == "<<" => match value.finish() {
+                Node::Map(Map(more)) => merged.extend(more),
+                Node::List(maps) => {
+                    merged.extend(
+                        maps.into_iter()
+                            .filter_map(|m| match m {
+                                Node::Map(Map(more)) => Some(more),
+                                _ => None,
+                            })
+                            .flatten(),
+                    );
+                }
+                _ => {}
+            },
+            Some(key) => map.0.push((key, value.finish())),
+            None => {}
+        }
+    }
+    for (key, value) in merged {
+        if !map.has(&key) {
+            map.0.push((key, value));
+        }
+    }
+    map
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list or a mapping")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Literal)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Raw::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut map: Vec<(Option<String>, Raw)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            if let Some(key) = &key
+                && !seen.insert(key.clone())
+            {
+                return Err(de::Error::custom(format_args!("the key `{key}{TWICE}")));
+            }
+            map.push((key, entries.next_value()?));
+        }
+        Ok(Raw::Map(map))
+    }
+}
+
+/// A key as text; `None` for lists and mappings in the place of a key.
+struct Key(Option<String>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_unit<E>(self) -> Result<Key, E> {
+                Ok(Key(None))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Key, E> {
+                Ok(Key(Some(value.to_string())))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Key, E> {
+                Ok(Key(Some(value.to_string())))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Key, E> {
+                Ok(Key(Some(value.to_string())))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Key, E> {
+                Ok(Key(Some(value.to_string())))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+                Ok(Key(Some(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Key, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Key(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Key, A::Error> {
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Key(None))
+            }
+        }
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+/// The second pass over a document whose shape is known.
+struct Spelled<'a>(&'a Raw);
+
+impl<'de> DeserializeSeed<'de> for Spelled<'_> {
+    type Value = Raw;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        match self.0 {
+            Raw::Null => IgnoredAny::deserialize(deserializer).map(|_| Raw::Null),
+            Raw::Text(text) => IgnoredAny::deserialize(deserializer).map(|_| Raw::Text(text.clone())),
+            Raw::Literal => String::deserialize(deserializer).map(Raw::Text),
+            Raw::List(_) | Raw::Map(_) => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Spelled<'_> {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same document a second time")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let Raw::List(shapes) = self.0 else { return Err(de::Error::custom("the shape changed")) };
+        let mut list = Vec::with_capacity(shapes.len());
+        for shape in shapes {
+            list.extend(items.next_element_seed(Spelled(shape))?);
+        }
+        // The parser wants to be told that the end was seen.
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Raw::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let Raw::Map(shapes) = self.0 else { return Err(de::Error::custom("the shape changed")) };
+        let mut map = Vec::with_capacity(shapes.len());
+        for (key, shape) in shapes {
+            entries.next_key::<IgnoredAny>()?;
+            map.push((key.clone(), entries.next_value_seed(Spelled(shape))?));
+        }
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Raw::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Node, parse};
+
+    fn text(source: &str, key: &str) -> String {
+        parse(source).unwrap().text(key).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_scalar_keeps_its_spelling() {
+        for spelled in ["007", "1.10", "No", "1e999", "0x1F", "+5", "TRUE", "2026-11-22", ".5"] {
+            assert_eq!(text(&format!("a: {spelled}\n"), "a"), spelled);
+        }
+        assert_eq!(text("a: [x, 1.50, {b: 1}]\nc: True", "c"), "True");
+        assert_eq!(text("a: 'it''s'", "a"), "it's");
+    }
+
+    #[test]
+    fn nothing_is_null_and_a_quoted_null_is_text() {
+        let map = parse("a:\nb: ~\nc: null\nd: 'null'\n").unwrap();
+        for key in ["a", "b", "c"] {
+            assert!(map.get(key).is_none() && map.has(key), "{key}");
+        }
+        assert_eq!(map.text("d"), Some("null"));
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused_with_its_line() {
+        let error = parse("title: a\nb: 1\ntitle: c\n").unwrap_err();
+        assert!(error.what.contains("`title` is given twice"), "{error}");
+        assert_eq!(error.line, Some(3));
+    }
+
+    #[test]
+    fn errors_name_the_line_once() {
+        let error = parse("title: x\ntags:\n\t- a\n").unwrap_err();
+        assert_eq!(error.line, Some(3));
+        assert!(!error.what.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_are_not_scalars_are_dropped() {
+        let map = parse("? [a, b]\n: 1\n12: x\nnull: z\ntitle: t\n").unwrap();
+        assert_eq!(map.text("title"), Some("t"));
+        assert_eq!(map.text("12"), Some("x"));
+        assert_eq!(map.0.len(), 2);
+    }
+
+    #[test]
+    fn merged_keys_never_replace_written_ones() {
+        let map = parse("base: &b {x: 1, y: 2}\nmore:\n  <<: *b\n  y: 3\n").unwrap();
+        let more = map.get("more").and_then(Node::map).unwrap();
+        assert_eq!((more.text("x"), more.text("y")), (Some("1"), Some("3")));
+    }
+
+    #[test]
+    fn bombs_are_refused_quickly() {
+        let alias = |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(","));
+        let laughs: Vec<String> = (1..12).map(alias).collect();
+        let deep: Vec<String> = (0..300).map(|i| format!("{}k:\n", " ".repeat(i))).collect();
+        for bomb in [
+            format!("a0: &a0 [lol]\n{}", laughs.concat()),
+            "title: &t [*t]\n".to_owned(),
+            format!("x: {}{}\n", "[".repeat(30_000), "]".repeat(2_000)),
+            deep.concat(),
+            "t: !ruby/object:Gem::Requirement [x]\n".to_owned(),
+        ] {
+            assert!(parse(&bomb).is_err(), "{}", bomb.chars().take(40).collect::<String>());
+        }
+    }
+
+    #[test]
+    fn only_a_mapping_is_taken() {
+        assert!(parse("just a text\n").is_err());
+        assert!(parse("- a\n- b\n").is_err());
+        assert!(parse("").unwrap().0.is_empty());
+        assert!(parse("# a remark\n").unwrap().0.is_empty());
+    }
+}

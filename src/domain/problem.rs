@@ -30,12 +30,37 @@ pub struct Problem {
     pub remedy: String,
 }
 
+impl Problem {
+    /// A fault of a whole file or setting; [`Self::at`] adds the line.
+    pub fn new(
+        gravity: Gravity,
+        path: impl Into<PathBuf>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { path: path.into(), line: None, gravity, what: what.into(), remedy: remedy.into() }
+    }
+
+    /// The same fault with its line, counted from 1.
+    #[must_use]
+    pub fn at(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        // A file may be called anything: what a terminal would obey is printed as an escape.
+        let plain = |text: &str| -> String {
+            text.chars()
+                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+                .collect()
+        };
+        write!(f, "{}", plain(&self.path.to_string_lossy()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {} — {}", self.what, self.remedy)
+        write!(f, ": {} — {}", plain(&self.what), plain(&self.remedy))
     }
 }

@@ -1,1 +1,0 @@
-//! Walks the site's folder and opens its files; nothing outside it is ever followed.

@@ -1,0 +1,439 @@
+//! Walks the site's folder and opens its files; nothing outside it is ever followed.
+//!
+//! [`scan`] reads the front matter of every article, on as many cores as there are; bodies are read
+//! and rendered by [`content`], only for the articles that an output shows, and from any number of
+//! threads at once. What is wrong in a file is a [`Problem`] and the others go on; only a folder
+//! that is no site is an error.
+
+mod content;
+mod pictures;
+mod root;
+mod tree;
+mod walk;
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::domain::{Article, Gravity, Problem, Site, Status};
+use crate::read::front_matter::{self, Fields, Split, article};
+use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
+use crate::yaml::{self, Map};
+
+pub use content::content;
+pub use root::Fault;
+use root::{Links, Root};
+pub use tree::Presence;
+use walk::{Found, Where};
+
+/// What `parution.yml` decides about reading.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What it says in place of `_config.yml`.
+    pub site: Overrides,
+    /// Which front matter keys say what.
+    pub fields: Fields,
+}
+
+/// A site as it was found.
+#[derive(Debug)]
+pub struct Scan {
+    pub site: Site,
+    /// Every article in the order of its file, hidden ones too: what may be shown is decided by
+    /// `select`.
+    pub articles: Vec<Article>,
+    /// What is wrong in settings and front matter, in the order of the files; faults of a body come
+    /// with its [`content`].
+    pub problems: Vec<Problem>,
+    /// `future: true` of `_config.yml`: the site shows articles before their date.
+    pub shows_future: bool,
+    root: Root,
+    fields: Fields,
+    /// Pages that are no articles: file and path on the site, in the order of the files.
+    pages: Vec<(String, String)>,
+}
+
+/// Why a folder cannot be read as a site at all.
+#[derive(Debug, thiserror::Error)]
+pub enum NotASite {
+    #[error("the site's folder {} cannot be opened: {cause}", .folder.display())]
+    Folder { folder: PathBuf, cause: std::io::Error },
+    #[error(
+        "{} holds no _config.yml, so it is not a site — name the site's folder, or give its address as `site.url` in parution.yml",
+        .folder.display()
+    )]
+    NoConfig { folder: PathBuf },
+    #[error("{} {what}", .file.display())]
+    Unreadable { file: PathBuf, what: String },
+    #[error("{problem}")]
+    Config { problem: Problem },
+    #[error("{} holds over {MAX_FILES} Markdown files", .folder.display())]
+    TooManyFiles { folder: PathBuf },
+}
+
+/// Octets of an article's file.
+const MAX_ARTICLE: u64 = 1 << 20;
+
+/// Articles of one site.
+const MAX_FILES: usize = 250_000;
+
+/// Reads the site in `folder`: `_config.yml`, then the front matter of every article.
+///
+/// # Errors
+/// When the folder is missing or is no site: that is never taken for a site without articles.
+pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
+    let root = Root::open(folder).map_err(|cause| NotASite::Folder { folder: folder.to_owned(), cause })?;
+    let SiteConfig { site, rules, mut problems } = site_settings(&root, settings)?;
+    let found = walk::walk(&root, &rules, &site.collections, &mut problems);
+    if found.len() > MAX_FILES {
+        return Err(NotASite::TooManyFiles { folder: folder.to_owned() });
+    }
+    let fields = settings.fields.clone();
+    let readings = read_all(&root, &site, &rules, &fields, &found);
+    let shows_future = rules.shows_future;
+    let mut scan =
+        Scan { shows_future, site, articles: Vec::new(), problems, root, fields, pages: Vec::new() };
+    for reading in readings {
+        scan.problems.extend(reading.problems);
+        match reading.what {
+            What::Article(article) => scan.articles.push(*article),
+            What::Page(source, path) => scan.pages.push((source, path)),
+            What::Nothing => {}
+        }
+    }
+    scan.set_undated_pages_apart();
+    scan.leave_out_twins();
+    scan.problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    Ok(scan)
+}
+
+/// What one file turned out to be.
+struct Reading {
+    what: What,
+    problems: Vec<Problem>,
+}
+
+enum What {
+    Article(Box<Article>),
+    Page(String, String),
+    Nothing,
+}
+
+fn site_settings(root: &Root, settings: &Settings) -> Result<SiteConfig, NotASite> {
+    let file = root.path().join(site_config::FILE);
+    let text = match root.read(Path::new(site_config::FILE), site_config::MAX_BYTES, Links::Follow) {
+        Ok(bytes) => Some(
+            String::from_utf8(bytes)
+                .map_err(|_| NotASite::Unreadable { file: file.clone(), what: "is not UTF-8".to_owned() })?,
+        ),
+        Err(Fault::Missing) if settings.site.url.is_some() => None,
+        Err(Fault::Missing) => return Err(NotASite::NoConfig { folder: root.path().to_owned() }),
+        Err(fault) => return Err(NotASite::Unreadable { file, what: fault.what() }),
+    };
+    site_config::read(text.as_deref(), &settings.site).map_err(|mut problem| {
+        problem.path = file;
+        NotASite::Config { problem }
+    })
+}
+
+/// Reads every file, on all cores; the results are in the order of `found`.
+fn read_all(root: &Root, site: &Site, rules: &Rules, fields: &Fields, found: &[Found]) -> Vec<Reading> {
+    /// Files a thread takes at a time: enough that they do not meet often, few enough that the last
+    /// one does not keep the others waiting.
+    const BATCH: usize = 64;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
+    let threads = cores.min(found.len().div_ceil(BATCH));
+    let one = |found: &Found| read_file(root, site, rules, fields, found);
+    if threads < 2 {
+        return found.iter().map(one).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut batches: Vec<(usize, Vec<Reading>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = Vec::new();
+                    loop {
+                        let batch = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(files) = found.chunks(BATCH).nth(batch) else { return done };
+                        done.push((batch, files.iter().map(one).collect()));
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("reading never panics")).collect()
+    });
+    batches.sort_unstable_by_key(|(batch, _)| *batch);
+    batches.into_iter().flat_map(|(_, readings)| readings).collect()
+}
+
+fn read_file(root: &Root, site: &Site, rules: &Rules, fields: &Fields, found: &Found) -> Reading {
+    let mut problems = Vec::new();
+    let what = match text_of(root, &found.source) {
+        Ok(text) => read_text(site, rules, fields, found, &text, &mut problems),
+        Err(problem) => {
+            problems.push(problem);
+            What::Nothing
+        }
+    };
+    // Nobody waits for a draft: whatever is wrong in it is worth a word, not an alarm.
+    if found.place == Where::Draft {
+        for problem in &mut problems {
+            problem.gravity = problem.gravity.min(Gravity::Warning);
+        }
+    }
+    Reading { what, problems }
+}
+
+fn text_of(root: &Root, source: &str) -> Result<String, Problem> {
+    let out = |what: String, remedy: &str| {
+        Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
+    };
+    let bytes = root
+        .read(Path::new(source), MAX_ARTICLE, Links::Refuse)
+        .map_err(|fault| out(format!("the file {}", fault.what()), "mend or remove it"))?;
+    if bytes.contains(&0) {
+        return Err(out("the file holds NUL octets".to_owned(), "save it as UTF-8 text"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|b| *b == b'\n').count();
+        out("the file is not UTF-8".to_owned(), "save it as UTF-8")
+            .at(u32::try_from(line).unwrap_or(u32::MAX))
+    })
+}
+
+fn read_text(
+    site: &Site,
+    rules: &Rules,
+    fields: &Fields,
+    found: &Found,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> What {
+    let is_page = found.place == Where::Page;
+    let error = |what: &str, remedy: &str| Problem::new(Gravity::Error, &found.source, what, remedy);
+    let block = match front_matter::split(text) {
+        Split::Found(block) => block,
+        // A plain file in a plain folder is a README or the like.
+        Split::None if is_page => return What::Nothing,
+        Split::None => {
+            problems.push(error(
+                "there is no front matter; the article is left out",
+                "begin the file with a line `---`, then `title:` and `date:`, then `---`",
+            ));
+            return What::Nothing;
+        }
+        Split::Unclosed => {
+            problems.push(error(
+                "the front matter is not closed; the article is left out",
+                "end it with a line `---`",
+            ));
+            return What::Nothing;
+        }
+        Split::TooLong(_) => {
+            problems.push(error(
+                &format!(
+                    "the front matter has over {} KiB; the article is left out",
+                    front_matter::MAX_BYTES / 1024
+                ),
+                "move long texts into the body",
+            ));
+            return What::Nothing;
+        }
+    };
+    let map = match front_matter(&block, &found.source) {
+        Ok(map) => map,
+        Err(problem) => {
+            problems.push(problem);
+            return What::Nothing;
+        }
+    };
+    let place = place_of(found, site, rules);
+    if is_page && !fields.date.iter().any(|key| map.get(key).is_some()) {
+        return match article::page_path(&place, &map, fields) {
+            Some(path) => What::Page(found.source.clone(), path),
+            None => What::Nothing,
+        };
+    }
+    if let Where::Collection { index, .. } = found.place
+        && site.collections[index].name == "posts"
+        && crate::read::permalink::file_slug(article::basename(&found.source)).0.is_none()
+    {
+        problems.push(error(
+            "the file's name does not begin with a date, so Jekyll does not build this post; it is left out",
+            "rename it to `2026-11-23-title.md`",
+        ));
+        return What::Nothing;
+    }
+    let reader = article::Reader { site, rules, fields };
+    match article::read(&reader, &place, &block, &map, problems) {
+        Some(article) => What::Article(Box::new(article)),
+        None => What::Nothing,
+    }
+}
+
+/// The parsed front matter of a file.
+fn front_matter(block: &front_matter::Block<'_>, source: &str) -> Result<Map, Problem> {
+    yaml::parse(block.yaml).map_err(|error| {
+        let hint = if block.yaml.contains('\'') && error.what.contains("expected") {
+            "check the quotes: between single quotes an apostrophe is written twice"
+        } else if block.yaml.contains('\t') {
+            "check the line: YAML indents with blanks, never with tabs"
+        } else {
+            "check the line: a value that holds `: `, `#` or begins with a sign stands between quotes"
+        };
+        let problem = Problem::new(
+            Gravity::Error,
+            source,
+            format!("the front matter is not valid YAML: {}; the article is left out", error.what),
+            hint,
+        );
+        problem.at(error.line.unwrap_or(1) + 1)
+    })
+}
+
+/// Where a file stands, in the words of the front matter reader.
+fn place_of<'a>(found: &'a Found, site: &'a Site, rules: &'a Rules) -> article::Place<'a> {
+    let source = found.source.as_str();
+    let stem = source.rsplit_once('.').map_or(source, |(stem, _)| stem);
+    match &found.place {
+        Where::Collection { index, inside, above } => {
+            let collection = &site.collections[*index];
+            article::Place {
+                source,
+                collection: &collection.name,
+                kind: &collection.name,
+                permalink: &collection.permalink,
+                path: stem.get(*inside..).unwrap_or(stem),
+                above: &source[..*above],
+                in_draft_folder: false,
+            }
+        }
+        Where::Draft => article::Place {
+            source,
+            collection: "posts",
+            kind: "drafts",
+            permalink: site.collection("posts").map_or("/:title/", |posts| &posts.permalink),
+            path: article::basename(source),
+            above: "",
+            in_draft_folder: true,
+        },
+        Where::Page => article::Place {
+            source,
+            collection: "",
+            kind: "pages",
+            permalink: if article::basename(source) == "index" { "/:path/" } else { &rules.page_permalink },
+            path: source.rsplit_once('/').map_or("", |(folder, _)| folder),
+            above: "",
+            in_draft_folder: false,
+        },
+    }
+}
+
+impl Scan {
+    /// The folder that was scanned.
+    pub fn folder(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Undated documents: where no document of a collection has a date they are pages (a collection
+    /// named `pages`, a handbook); elsewhere the date was forgotten, and someone must be told.
+    fn set_undated_pages_apart(&mut self) {
+        let dated = |name: &str| self.articles.iter().any(|a| a.collection == name && a.published.is_some());
+        let of_pages: Vec<String> = self
+            .site
+            .collections
+            .iter()
+            .filter(|c| {
+                let documents = self.articles.iter().filter(|a| a.collection == c.name).count();
+                !dated(&c.name) && (documents > 1 || c.name == "pages")
+            })
+            .map(|c| c.name.clone())
+            .collect();
+        let articles = std::mem::take(&mut self.articles);
+        for article in articles {
+            if article.published.is_some() {
+                self.articles.push(article);
+            } else if of_pages.contains(&article.collection) {
+                self.pages.push((article.source.to_string_lossy().into_owned(), article.id.0));
+            } else {
+                if article.status == Status::Published {
+                    self.problems.push(Problem::new(
+                        Gravity::Error,
+                        &article.source,
+                        "there is no date; the article is left out",
+                        "write `date: 2026-11-23 09:00:00` in the front matter",
+                    ));
+                }
+                self.articles.push(article);
+            }
+        }
+        self.pages.sort();
+    }
+
+    /// Two published files at one URL: Jekyll lets one replace the other; here the first by name
+    /// stays and the other is named. URLs that differ in case alone are two, with a word of advice.
+    fn leave_out_twins(&mut self) {
+        let mut order: Vec<usize> =
+            (0..self.articles.len()).filter(|at| self.articles[*at].status == Status::Published).collect();
+        order.sort_by(|a, b| {
+            let (a, b) = (&self.articles[*a], &self.articles[*b]);
+            (&a.id, &a.source).cmp(&(&b.id, &b.source))
+        });
+        let mut out = vec![false; self.articles.len()];
+        for pair in chain(&order, |a, b| self.articles[a].id == self.articles[b].id) {
+            let (first, other) = (&self.articles[pair.0], &self.articles[pair.1]);
+            self.problems.push(Problem::new(
+                Gravity::Error,
+                &other.source,
+                format!("its URL {} is that of {}; it is left out", other.id, first.source.display()),
+                "give one of the two another `slug` or file name",
+            ));
+            out[pair.1] = true;
+        }
+        self.name_case_twins(&order, &out);
+        let mut at = 0;
+        self.articles.retain(|_| {
+            at += 1;
+            !out[at - 1]
+        });
+    }
+
+    fn name_case_twins(&mut self, order: &[usize], out: &[bool]) {
+        let mut folded: Vec<(String, usize)> = order
+            .iter()
+            .filter(|at| !out[**at])
+            .map(|at| (self.articles[*at].id.0.to_lowercase(), *at))
+            .collect();
+        folded.sort();
+        for pair in folded.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let (first, other) = (&self.articles[pair[0].1], &self.articles[pair[1].1]);
+            let by_name = |article: &Article| {
+                let name = article.source.to_string_lossy().to_lowercase();
+                name.contains(article.id.0.trim_matches('/').rsplit('/').next().unwrap_or_default())
+            };
+            // The same slug given twice is a slip; two file names are the editor's own affair.
+            let slip = !(by_name(first) && by_name(other)) && first.source.parent() == other.source.parent();
+            self.problems.push(Problem::new(
+                if slip { Gravity::Error } else { Gravity::Advice },
+                &other.source,
+                format!("its URL {} differs from that of {} in case alone", other.id, first.source.display()),
+                "give one of the two another name: many servers and readers take them for one",
+            ));
+        }
+    }
+}
+
+/// Pairs each later member of a run of equals with the first of its run.
+fn chain(order: &[usize], equal: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let mut first = None;
+    for at in order {
+        match first {
+            Some(one) if equal(one, *at) => pairs.push((one, *at)),
+            _ => first = Some(*at),
+        }
+    }
+    pairs
+}

@@ -1,1 +1,0 @@
-//! The YAML block of an article, and the nouns it becomes.

@@ -1,0 +1,553 @@
+//! Front matter to [`Article`].
+
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::block::YAML_LINE;
+use super::{Block, Fields, Written, one_line, parse_date};
+use crate::domain::{
+    Article, ArticleId, Attachment, Event, Gravity, Guid, Language, Problem, Site, SitePath, Status,
+};
+use crate::read::permalink::{self, Values};
+use crate::read::site_config::{Rules, is_false, is_true};
+use crate::yaml::{Map, Node};
+
+/// What is the same for every article of a site.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    pub site: &'a Site,
+    pub rules: &'a Rules,
+    pub fields: &'a Fields,
+}
+
+/// Where a file stands in the tree.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The file, relative to the site's folder, `/`-separated.
+    pub source: &'a str,
+    /// The collection's name; empty for a page of a plain folder.
+    pub collection: &'a str,
+    /// Jekyll's type, to which `defaults:` apply: the collection's name, `drafts` or `pages`.
+    pub kind: &'a str,
+    /// The URL template of the collection.
+    pub permalink: &'a str,
+    /// For a collection, the file inside its folder without extension; for a page, its folder.
+    pub path: &'a str,
+    /// The folders above `_posts`, which Jekyll counts as categories.
+    pub above: &'a str,
+    pub in_draft_folder: bool,
+}
+
+/// Limits that keep one article from filling a feed or a letter.
+const MAX_TITLE: usize = 300;
+const MAX_TAGS: usize = 50;
+const MAX_TAG: usize = 100;
+const MAX_ATTACHMENTS: usize = 50;
+
+/// Makes an article of the front matter `map` of `block`. Faults go to `problems`; `None` when one
+/// of them leaves the article out.
+pub fn read(
+    reader: &Reader<'_>,
+    place: &Place<'_>,
+    block: &Block<'_>,
+    map: &Map,
+    problems: &mut Vec<Problem>,
+) -> Option<Article> {
+    let mut keys = Keys { reader, place, block, map, problems, fatal: Gravity::Error };
+    let status = keys.status();
+    if status != Some(Status::Published) {
+        // Nobody was going to read it: a fault in it is worth a word, not an alarm.
+        keys.fatal = if status.is_some() { Gravity::Warning } else { Gravity::Error };
+    }
+    let title = keys.title();
+    let basename = basename(place.source);
+    let (file_date, file_slug) = permalink::file_slug(basename);
+    let published = keys.published(file_date);
+    let categories = keys.categories();
+    let id = keys.id(file_slug, basename, &categories, published.ok().flatten());
+    let (status, title, published, id) = (status?, title?, published.ok()?, id?);
+    let Some(url) = site_url(&reader.site.url, &id) else {
+        keys.fatal(
+            "permalink",
+            format!("no URL can be made of `{id}`"),
+            "give the article a plain `permalink`",
+        );
+        return None;
+    };
+    let declared = keys.guid();
+    let feed = keys.first(&reader.fields.feed);
+    let excerpt_only = feed.and_then(Node::map).and_then(|m| m.text("excerpt_only")).is_some_and(is_true);
+    let feed = feed.and_then(Node::text).unwrap_or_default();
+    Some(Article {
+        guid: Guid(declared.clone().unwrap_or_else(|| url.to_string())),
+        guid_is_declared: declared.is_some(),
+        id: ArticleId(id),
+        collection: place.collection.to_owned(),
+        title,
+        link: keys.redirection().unwrap_or_else(|| url.clone()),
+        url,
+        published,
+        updated: keys.optional_date(&reader.fields.updated).filter(|at| Some(*at) > published),
+        status,
+        tags: keys.tags(),
+        categories,
+        authors: keys.authors(),
+        language: keys.first(&reader.fields.language).and_then(Node::text).and_then(Language::parse),
+        event: keys.event(),
+        attachments: keys.attachments(),
+        in_feeds: !is_false(feed),
+        summary_only: feed == "summary" || excerpt_only,
+        source: PathBuf::from(place.source),
+        body_line: block.body_line,
+    })
+}
+
+/// The path on the site of a page that is no article, for links to it.
+pub fn page_path(place: &Place<'_>, map: &Map, fields: &Fields) -> Option<String> {
+    let template = fields.permalink.iter().find_map(|key| map.text(key)).unwrap_or(place.permalink);
+    let basename = basename(place.source);
+    let values = Values {
+        collection: place.collection,
+        path: place.path,
+        basename,
+        slug: basename,
+        categories: &[],
+        date: None,
+    };
+    permalink::expand(template, &values).ok()
+}
+
+/// The line of the file on which a top-level key stands.
+pub fn line_of(block: &Block<'_>, key: &str) -> Option<u32> {
+    let is_key = |line: &str| {
+        let line = line.trim_start_matches(['"', '\'']);
+        line.strip_prefix(key)
+            .map(|rest| rest.trim_start_matches(['"', '\'']))
+            .is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    let at = block.yaml.lines().position(is_key)?;
+    Some(YAML_LINE + u32::try_from(at).ok()?)
+}
+
+/// `path` on the site, whose address ends in `/`.
+pub fn site_url(site: &Url, path: &str) -> Option<Url> {
+    Url::parse(&format!("{}{path}", site.as_str().trim_end_matches('/'))).ok()
+}
+
+/// The name of a file without folders and extension.
+pub fn basename(source: &str) -> &str {
+    let name = source.rsplit('/').next().unwrap_or(source);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+struct Keys<'a, 'p> {
+    reader: &'a Reader<'a>,
+    place: &'a Place<'a>,
+    block: &'a Block<'a>,
+    map: &'a Map,
+    problems: &'p mut Vec<Problem>,
+    /// The gravity of a fault that leaves the article out.
+    fatal: Gravity,
+}
+
+impl<'a> Keys<'a, '_> {
+    fn problem(&mut self, gravity: Gravity, key: &str, what: String, remedy: &str) {
+        let mut problem = Problem::new(gravity, self.place.source, what, remedy);
+        problem.line = line_of(self.block, key);
+        self.problems.push(problem);
+    }
+
+    fn fatal(&mut self, key: &str, what: String, remedy: &str) {
+        self.problem(self.fatal, key, what, remedy);
+    }
+
+    fn warn(&mut self, key: &str, what: String, remedy: &str) {
+        self.problem(Gravity::Warning, key, what, remedy);
+    }
+
+    /// The first of `keys` that says something in the file itself.
+    fn first_named(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node)> {
+        keys.iter().find_map(|key| Some((key.as_str(), self.map.get(key)?)))
+    }
+
+    fn first(&self, keys: &'a [String]) -> Option<&'a Node> {
+        self.first_named(keys).map(|(_, node)| node)
+    }
+
+    /// The same, or what `defaults:` of the site's settings say. Only for keys that shape the
+    /// article: a default chapeau, image or attachment is a place-holder of the editing tool.
+    fn first_or_default(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node)> {
+        self.first_named(keys).or_else(|| {
+            let rules = self.reader.rules;
+            keys.iter().find_map(|key| {
+                Some((key.as_str(), rules.default_for(self.place.source, self.place.kind, key)?))
+            })
+        })
+    }
+
+    /// `None` when it is not clear whether the article may be shown: doubt never publishes.
+    fn status(&mut self) -> Option<Status> {
+        let fields = self.reader.fields;
+        let mut status = if self.place.in_draft_folder { Status::Draft } else { Status::Published };
+        if let Some((key, node)) = self.first_or_default(&fields.draft) {
+            match node.text() {
+                Some(text) if is_true(text) => status = Status::Draft,
+                Some(text) if is_false(text) => {}
+                _ => {
+                    self.doubt(key, node, "true` or `false");
+                    return None;
+                }
+            }
+        }
+        if let Some((key, node)) = self.first_or_default(&fields.published) {
+            match node.text() {
+                Some(text) if is_true(text) => {}
+                Some(text) if is_false(text) => {
+                    if text != "false" {
+                        self.problem(
+                            Gravity::Advice,
+                            key,
+                            format!("`{key}: {}` is taken as false", one_line(text, 40)),
+                            "write `false`",
+                        );
+                    }
+                    status = Status::Unpublished;
+                }
+                _ => {
+                    self.doubt(key, node, "true` or `false");
+                    return None;
+                }
+            }
+        }
+        Some(status)
+    }
+
+    fn doubt(&mut self, key: &str, node: &Node, instead: &str) {
+        let said =
+            node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", one_line(text, 40)));
+        self.fatal(
+            key,
+            format!("`{key}` is {said}, so it is not clear whether the article may be shown; it is left out"),
+            &format!("write `{instead}`"),
+        );
+    }
+
+    fn title(&mut self) -> Option<String> {
+        const REMEDY: &str = "give the article a title";
+        let Some((key, node)) = self.first_named(&self.reader.fields.title) else {
+            let key = &self.reader.fields.title[0];
+            self.fatal(key, "the title is missing; the article is left out".to_owned(), REMEDY);
+            return None;
+        };
+        let Some(text) = node.text() else {
+            let what = format!("the title is {}, not a text; the article is left out", node.kind());
+            self.fatal(key, what, REMEDY);
+            return None;
+        };
+        let title = one_line(text, MAX_TITLE);
+        if title.is_empty() {
+            self.fatal(key, "the title is blank; the article is left out".to_owned(), REMEDY);
+            return None;
+        }
+        if title.ends_with('…') && !text.trim_end().ends_with('…') {
+            let what = format!("the title has over {MAX_TITLE} characters and is cut");
+            self.warn(key, what, "shorten it: a mail subject shows about 60");
+        }
+        Some(title)
+    }
+
+    /// `Err` when there is a date that cannot be read.
+    #[allow(clippy::result_unit_err)]
+    fn published(&mut self, file_date: Option<(i32, u32, u32)>) -> Result<Option<Date>, ()> {
+        let zone = self.reader.site.timezone;
+        if let Some((key, node)) = self.first_named(&self.reader.fields.date) {
+            let Some(written) = node.text().and_then(|text| parse_date(text, zone)) else {
+                let said = node.text().map_or(node.kind().to_owned(), |t| format!("`{}`", one_line(t, 40)));
+                self.fatal(
+                    key,
+                    format!("the date is {said}, which is not a date; the article is left out"),
+                    "write it as `2026-11-23 09:00:00`",
+                );
+                return Err(());
+            };
+            self.check_offset(key, node, &written);
+            return Ok(Some(written.at));
+        }
+        let Some((year, month, day)) = file_date else { return Ok(None) };
+        Ok(parse_date(&format!("{year:04}-{month:02}-{day:02}"), zone).map(|written| written.at))
+    }
+
+    fn check_offset(&mut self, key: &str, node: &Node, written: &Written) {
+        if !written.offset_fits {
+            self.problem(
+                Gravity::Advice,
+                key,
+                format!(
+                    "`{}` has the offset of another season or place: readers see {}",
+                    node.text().unwrap_or_default(),
+                    written.at.format("%H:%M")
+                ),
+                "check the hour",
+            );
+        }
+    }
+
+    /// A date that the article can do without.
+    fn optional_date(&mut self, keys: &'a [String]) -> Option<Date> {
+        let (key, node) = self.first_named(keys)?;
+        let date = node.text().and_then(|text| parse_date(text, self.reader.site.timezone));
+        if date.is_none() {
+            self.warn(
+                key,
+                format!("`{key}` is not a date and is ignored"),
+                "write it as `2026-11-23 09:00:00`",
+            );
+        }
+        date.map(|written| written.at)
+    }
+
+    /// The path of the article's page on the site.
+    fn id(
+        &mut self,
+        file_slug: &str,
+        basename: &str,
+        categories: &[String],
+        date: Option<Date>,
+    ) -> Option<String> {
+        let fields = self.reader.fields;
+        let mut slug = file_slug;
+        if let Some((key, node)) = self.first_named(&fields.slug) {
+            let Some(text) = node.text() else {
+                self.fatal(key, format!("the slug is {}", node.kind()), "write one word");
+                return None;
+            };
+            if text.contains(['/', '\\', ':', '%'])
+                || text.contains("..")
+                || text.chars().any(char::is_control)
+            {
+                self.fatal(
+                    key,
+                    format!("the slug `{}` holds a character that no page name may hold", one_line(text, 60)),
+                    "use letters, digits and hyphens",
+                );
+                return None;
+            }
+            slug = text;
+        }
+        let permalink = self.first_or_default(&fields.permalink);
+        let template = match permalink {
+            None => self.place.permalink,
+            Some((key, node)) => {
+                let text = node.text().unwrap_or_default();
+                let bad = text.trim().is_empty()
+                    || text.contains('\\')
+                    || text.starts_with("//")
+                    || text.chars().any(char::is_control)
+                    || percent_decode_str(text).decode_utf8_lossy().split('/').any(|part| part == "..");
+                if bad {
+                    self.fatal(
+                        key,
+                        format!("the permalink `{}` is not a path on the site", one_line(text, 60)),
+                        "write a path such as `/rubrique/page/`",
+                    );
+                    return None;
+                }
+                text.trim()
+            }
+        };
+        let key = permalink.map_or("permalink", |(key, _)| key);
+        let values = Values {
+            collection: self.place.collection,
+            path: self.place.path,
+            basename,
+            slug,
+            categories,
+            date,
+        };
+        match permalink::expand(template, &values) {
+            Ok(path) => Some(path),
+            Err(name) => {
+                self.fatal(
+                    key,
+                    format!(
+                        "the permalink `{}` holds an unknown placeholder `:{name}`",
+                        one_line(template, 60)
+                    ),
+                    "see Jekyll's list of placeholders",
+                );
+                None
+            }
+        }
+    }
+
+    /// An identity of the editor's own; made an IRI, as RFC 4287 asks of `id`.
+    fn guid(&mut self) -> Option<String> {
+        let (key, node) = self.first_named(&self.reader.fields.guid)?;
+        let text = node.text().unwrap_or_default().trim();
+        if text.is_empty() || text.len() > 500 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            self.warn(
+                key,
+                format!("`{key}` is not one word of at most 500 letters and is ignored"),
+                "write a short word that never changes",
+            );
+            return None;
+        }
+        if Url::parse(text).is_ok() {
+            return Some(text.to_owned());
+        }
+        let mut url = self.reader.site.url.clone();
+        url.set_fragment(Some(text));
+        Some(url.into())
+    }
+
+    /// Where a stub sends its readers.
+    fn redirection(&mut self) -> Option<Url> {
+        let (key, node) = self.first_named(&self.reader.fields.redirection)?;
+        // jekyll-redirect-from takes a list too, and follows its first entry.
+        let text = node.text().or_else(|| node.list()?.first()?.text()).unwrap_or_default().trim();
+        let target = if text.starts_with('/') && !text.starts_with("//") {
+            self.reader.site.url.join(text).ok()
+        } else {
+            Url::parse(text)
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+        };
+        if target.is_none() {
+            self.warn(
+                key,
+                format!("`{key}: {}` is not an address that readers can be sent to", one_line(text, 80)),
+                "write `https://…` or a path that begins with `/`",
+            );
+        }
+        target
+    }
+
+    fn categories(&mut self) -> Vec<String> {
+        let mut all: Vec<String> =
+            self.place.above.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        // Jekyll reads `category: One two` as one and `categories: one two` as two.
+        let singular = self.map.text("category").map(str::to_owned);
+        all.extend(singular);
+        let (found, key) = self.words(&self.reader.fields.categories);
+        all.extend(found);
+        self.tidy(all, key)
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let mut all: Vec<String> = self.map.text("tag").map(str::to_owned).into_iter().collect();
+        let (found, key) = self.words(&self.reader.fields.tags);
+        all.extend(found);
+        self.tidy(all, key)
+    }
+
+    fn words(&self, keys: &'a [String]) -> (Vec<String>, &'a str) {
+        match self.first_or_default(keys) {
+            Some((key, Node::Text(text))) => (text.split_whitespace().map(str::to_owned).collect(), key),
+            Some((key, Node::List(items))) => {
+                (items.iter().filter_map(Node::text).map(str::to_owned).collect(), key)
+            }
+            Some((key, _)) => (Vec::new(), key),
+            None => (Vec::new(), &keys[0]),
+        }
+    }
+
+    fn tidy(&mut self, words: Vec<String>, key: &str) -> Vec<String> {
+        let mut tidy: Vec<String> = Vec::with_capacity(words.len().min(MAX_TAGS));
+        for word in words {
+            let word = one_line(&word, MAX_TAG);
+            if word.is_empty() || tidy.iter().any(|old| old.eq_ignore_ascii_case(&word)) {
+                continue;
+            }
+            if tidy.len() == MAX_TAGS {
+                self.warn(
+                    key,
+                    format!("there are over {MAX_TAGS} {key}; the rest is left out"),
+                    "keep those that help a reader find the article",
+                );
+                break;
+            }
+            tidy.push(word);
+        }
+        tidy
+    }
+
+    fn authors(&mut self) -> Vec<String> {
+        let name = |node: &Node| match node {
+            Node::Text(text) => Some(one_line(text, MAX_TAG)),
+            Node::Map(map) => map.text("name").map(|text| one_line(text, MAX_TAG)),
+            _ => None,
+        };
+        let names: Vec<String> = match self.first_or_default(&self.reader.fields.authors) {
+            Some((_, Node::List(items))) => items.iter().filter_map(name).take(MAX_TAGS).collect(),
+            Some((_, node)) => name(node).into_iter().collect(),
+            None => Vec::new(),
+        };
+        names.into_iter().filter(|name| !name.is_empty()).collect()
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        let fields = self.reader.fields;
+        let start = self.optional_date(&fields.event_start);
+        let end = self.optional_date(&fields.event_end);
+        if start.is_none() && end.is_none() {
+            return None;
+        }
+        let place = self.first(&fields.event_place).and_then(Node::text).unwrap_or_default();
+        Some(Event { start, end, place: one_line(place, 200) })
+    }
+
+    fn attachments(&mut self) -> Vec<Attachment> {
+        let mut all: Vec<Attachment> = Vec::new();
+        for key in &self.reader.fields.attachments {
+            let Some(node) = self.map.get(key) else { continue };
+            let items = node.list().unwrap_or(std::slice::from_ref(node));
+            for item in items.iter().take(MAX_ATTACHMENTS) {
+                let (target, name) = match item {
+                    Node::Text(path) => (Some(path.as_str()), None),
+                    Node::Map(map) => (map.text("file").or_else(|| map.text("lien")), map.text("nom")),
+                    _ => (None, None),
+                };
+                let Some(target) = target.map(str::trim).filter(|t| !t.is_empty()) else { continue };
+                match self.file_url(target) {
+                    Some(url) => {
+                        let name = name.map(|n| one_line(n, 200)).filter(|n| !n.is_empty());
+                        let name = name.unwrap_or_else(|| file_name(&url));
+                        if !all.iter().any(|old| old.url == url) {
+                            all.push(Attachment { name, url });
+                        }
+                    }
+                    None => self.warn(
+                        key,
+                        format!(
+                            "the attachment `{}` is neither a web address nor a file of the site",
+                            one_line(target, 80)
+                        ),
+                        "write `https://…` or a path such as `/uploads/document.pdf`",
+                    ),
+                }
+            }
+        }
+        all
+    }
+
+    fn file_url(&self, target: &str) -> Option<Url> {
+        if target.starts_with("https://") || target.starts_with("http://") {
+            return Url::parse(target).ok();
+        }
+        let decoded = percent_decode_str(target).decode_utf8().ok()?;
+        if target.contains(':') || target.starts_with("//") {
+            return None;
+        }
+        SitePath::parse(&decoded)?;
+        self.reader.site.url.join(&format!("/{}", target.trim_start_matches('/'))).ok()
+    }
+}
+
+type Date = chrono::DateTime<chrono::FixedOffset>;
+
+fn file_name(url: &Url) -> String {
+    let last = url.path().rsplit('/').next().unwrap_or_default();
+    one_line(&percent_decode_str(last).decode_utf8_lossy(), 200)
+}

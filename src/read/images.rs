@@ -1,1 +1,0 @@
-//! Which images an article has, and what their first octets say.
