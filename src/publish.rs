@@ -11,6 +11,8 @@
 //! A kill between two renames leaves some files new and some old; each is whole, and the next run
 //! completes the rest.
 
+pub mod websub;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -77,25 +79,17 @@ impl Publication {
         })
     }
 
-    /// The octets that are published under a name today.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
-    pub fn present(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
-        let path = self.root.join(name);
-        match fs::read(&path) {
-            Ok(octets) => Ok(Some(octets)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
-        }
+    /// Notes that a file is there already, octet for octet.
+    pub fn keep(&mut self, name: &str) {
+        self.names.insert(name.to_owned());
     }
 
-    /// Prepares a file; says whether it differs from what is there. The name is a path below the
+    /// Prepares a file, unless it is there already, octet for octet. The name is a path below the
     /// folder that the caller has checked.
     ///
     /// # Errors
     /// The temporary file cannot be written; nothing was published.
-    pub fn stage(&mut self, name: &str, octets: &[u8]) -> Result<bool, PublishError> {
+    pub fn stage(&mut self, name: &str, octets: &[u8]) -> Result<(), PublishError> {
         let target = self.root.join(name);
         let folder = target.parent().unwrap_or(&self.root).to_owned();
         if self.swept.insert(folder.clone()) {
@@ -104,15 +98,14 @@ impl Publication {
         }
         self.names.insert(name.to_owned());
         if same(&target, octets).map_err(failed("read", &target))? {
-            return Ok(false);
+            return Ok(());
         }
         let file_name = target.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{file_name}{MARK}{}", std::process::id()));
         // Listed first, so that half a temporary file is removed too.
         self.staged.push(Staged { name: name.to_owned(), temporary: temporary.clone(), target });
         let mut file = File::create(&temporary).map_err(failed("write", &temporary))?;
-        file.write_all(octets).map_err(failed("write", &temporary))?;
-        Ok(true)
+        file.write_all(octets).map_err(failed("write", &temporary))
     }
 
     /// Marks for removal every file of a family that was not staged and holds `mark` near its
@@ -187,6 +180,19 @@ impl Drop for Publication {
             // The next run removes what cannot be removed now.
             let _ = fs::remove_file(&staged.temporary);
         }
+    }
+}
+
+/// The octets that are published under a name today.
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn present(root: &Path, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
+    let path = root.join(name);
+    match fs::read(&path) {
+        Ok(octets) => Ok(Some(octets)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", &path)(error)),
     }
 }
 

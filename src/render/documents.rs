@@ -92,6 +92,15 @@ pub fn read(octets: &[u8], format: Format) -> Result<Vec<Seen>, String> {
     }
 }
 
+/// What stands near the beginning of every document of ours, by format.
+#[must_use]
+pub fn mark(format: Format) -> &'static str {
+    match format {
+        Format::Rss | Format::Atom => "<generator>parution</generator>",
+        Format::Json => "\"name\": \"parution\"",
+    }
+}
+
 /// Reads a document back and holds it against what it was to say. Nothing is published that fails
 /// here; a failure names the article whose entry is at fault where there is one.
 ///

@@ -17,7 +17,6 @@ mod plan;
 mod settings;
 mod slug;
 mod stamps;
-mod words;
 
 pub use archive::{Page, Pages, paginate};
 pub use changes::objections;
@@ -28,7 +27,6 @@ pub use plan::{Feed, plan};
 pub use settings::{Archives, Full, Settings};
 pub use slug::{Slugs, slug};
 pub use stamps::stamp;
-pub use words::FeedWords;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use url::Url;

@@ -4,6 +4,7 @@ pub mod atom;
 pub mod digest;
 pub mod documents;
 pub mod feed;
+pub mod host;
 pub mod json_feed;
 pub mod letter;
 pub mod notice;

@@ -10,14 +10,15 @@ use std::fmt::Write;
 
 use url::Url;
 
-use super::feed::{Channel, FeedWords, escaped};
+use super::feed::{Channel, escaped};
+use super::words::Words;
 
 /// The style sheet that goes with the page.
 pub const STYLE: &str = include_str!("../../templates/feed.css");
 
 /// The page as one element of an XML feed, ending in a line feed.
 pub fn page(channel: &Channel, own: &Url) -> String {
-    let words = FeedWords::of(channel.language);
+    let words = &Words::of_or_english(channel.language).feeds;
     let language = channel.language.tag();
     let title = escaped(&channel.title);
     let mut out = format!(

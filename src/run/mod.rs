@@ -9,6 +9,7 @@ pub mod init;
 pub mod job;
 pub mod news;
 pub mod preview;
+mod processors;
 pub mod send;
 pub mod serve;
 pub mod status;

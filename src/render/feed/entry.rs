@@ -8,8 +8,9 @@ use ring::digest::{Context, SHA256};
 use url::Url;
 
 use super::stamps::text_hash;
-use super::{FeedWords, Full, Settings, clean_html, clean_text};
+use super::{Full, Settings, clean_html, clean_text};
 use crate::domain::{Article, Content, Image, Language, Origin, Site};
+use crate::render::words::Words;
 
 /// An article made ready for feeds, once for all of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,13 +84,9 @@ impl Entry {
     ///
     /// `updated` is what the front matter says, or the publication; [`super::stamp`] refines it.
     #[must_use]
-    pub fn new(
-        site: &Site,
-        settings: &Settings,
-        words: &FeedWords,
-        article: &Article,
-        content: &Content,
-    ) -> Option<Self> {
+    pub fn new(site: &Site, settings: &Settings, article: &Article, content: &Content) -> Option<Self> {
+        let language = article.language.as_ref().unwrap_or(&site.language);
+        let words = Words::of_or_english(language);
         let here = |date: DateTime<FixedOffset>| date.with_timezone(&site.timezone).fixed_offset();
         let published = here(article.published?);
         let updated = article.updated.map_or(published, |date| here(date).max(published));
@@ -111,6 +108,7 @@ impl Entry {
             None if whole.is_empty() => brief.push_str(&paragraph(&title)),
             None => {}
         }
+        push_event(&mut whole, article, words);
         whole.push_str(&clean_html(content.body.as_str()));
         push_files(&mut whole, article, words);
         push_read_on(&mut brief, &article.link, words);
@@ -131,10 +129,10 @@ impl Entry {
             updated,
             authors: distinct(article.authors.iter().map(|name| clean_line(name))),
             categories: categories(site, article),
-            language: article.language.clone().unwrap_or_else(|| site.language.clone()),
+            language: language.clone(),
             image: content.image().map(Picture::of),
             collection: article.collection.clone(),
-            text_hash: text_hash(&title, content),
+            text_hash: text_hash(&title, article, content),
             source: article.source.clone(),
             title,
         })
@@ -254,8 +252,24 @@ fn push_figure(out: &mut String, image: &Image) {
     out.push_str("</figure>\n");
 }
 
+/// When and where the announced event takes place.
+fn push_event(out: &mut String, article: &Article, words: &Words) {
+    let Some(event) = &article.event else { return };
+    let when = event.start.map(|start| words.dates.event(start, event.end));
+    let place = Some(clean_line(&event.place)).filter(|place| !place.is_empty());
+    let lines: Vec<String> = [(words.digest.when, when), (words.digest.place, place)]
+        .into_iter()
+        .filter_map(|(label, text)| {
+            Some(format!("<strong>{}{}</strong>{}", escaped(label), words.digest.colon, escaped(&text?)))
+        })
+        .collect();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "<p>{}</p>", lines.join("<br>"));
+    }
+}
+
 /// The files that the article offers and its text does not link already.
-fn push_files(out: &mut String, article: &Article, words: &FeedWords) {
+fn push_files(out: &mut String, article: &Article, words: &Words) {
     let linked = |url: &Url| {
         let mut href = String::from("href=\"");
         push_escaped(&mut href, url.as_str());
@@ -267,7 +281,7 @@ fn push_files(out: &mut String, article: &Article, words: &FeedWords) {
         return;
     }
     out.push_str("\n<p>");
-    push_escaped(out, words.files);
+    push_escaped(out, words.digest.files);
     out.push_str("</p>\n<ul>");
     for file in files {
         out.push_str("<li><a ");
@@ -279,11 +293,11 @@ fn push_files(out: &mut String, article: &Article, words: &FeedWords) {
     out.push_str("</ul>");
 }
 
-fn push_read_on(out: &mut String, link: &Url, words: &FeedWords) {
+fn push_read_on(out: &mut String, link: &Url, words: &Words) {
     out.push_str("\n<p><a href=\"");
     push_escaped(out, link.as_str());
     out.push_str("\">");
-    push_escaped(out, words.read_on);
+    push_escaped(out, words.feeds.read_on);
     out.push_str("</a></p>");
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Entry, FeedWords, FileNames, NameError, Scheme, Settings, Slugs};
+use super::{Entry, FileNames, NameError, Scheme, Settings, Slugs};
 use crate::domain::{Language, Site};
+use crate::render::words::Words;
 
 /// One feed: a selection of entries with a name and files of its own.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ pub fn plan<'a>(
     settings: &Settings,
     entries: &'a [Entry],
 ) -> Result<Vec<Feed<'a>>, NameError> {
-    let words = FeedWords::of(&site.language);
+    let words = &Words::of_or_english(&site.language).feeds;
     let mut all: Vec<&Entry> =
         entries.iter().filter(|entry| !settings.without.contains(&entry.collection)).collect();
     all.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.guid.cmp(&b.guid)));
@@ -98,8 +99,9 @@ pub fn plan<'a>(
         // One language alone would only repeat the feed of everything.
         for topic in languages.into_iter().filter(|topic| topic.entries.len() < all.len()) {
             let language = &topic.entries[0].language;
-            let words = FeedWords::of(language);
-            let name = if words.language == language.primary() { words.this_language } else { topic.name };
+            let words = Words::of_or_english(language);
+            let spoken = words.language == language.primary();
+            let (words, name) = (&words.feeds, if spoken { words.feeds.this_language } else { topic.name });
             feeds.push(Feed {
                 key: format!("language-{}", topic.slug),
                 title: (words.topic_title)(&site.title, name),

@@ -12,7 +12,7 @@ use ring::digest::{Context, SHA256, digest};
 
 use super::Entry;
 use super::entry::hex;
-use crate::domain::{Content, Guid, KnownText, Site};
+use crate::domain::{Article, Content, Guid, KnownText, Site};
 
 /// Sets `updated` of all entries of a site, and gives what the ledger is to remember of those that
 /// are new or whose words have changed. No two entries share an instant.
@@ -70,9 +70,9 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
     changed
 }
 
-/// What the words of an article are known by: its title, chapeau and body without their markup, so
+/// What the words of an article are known by: its title, chapeau, event and body without their markup, so
 /// that a class or a link target is no revision. 32 hexadecimal digits.
-pub(super) fn text_hash(title: &str, content: &Content) -> String {
+pub(super) fn text_hash(title: &str, article: &Article, content: &Content) -> String {
     let mut hash = Context::new(&SHA256);
     let mut word = |word: &str| {
         hash.update(word.as_bytes());
@@ -81,6 +81,12 @@ pub(super) fn text_hash(title: &str, content: &Content) -> String {
     title.split_whitespace().for_each(&mut word);
     if let Some(chapeau) = &content.chapeau {
         chapeau.text.split_whitespace().for_each(&mut word);
+    }
+    if let Some(event) = &article.event {
+        for date in [event.start, event.end].into_iter().flatten() {
+            word(&date.to_utc().to_rfc3339());
+        }
+        event.place.split_whitespace().for_each(&mut word);
     }
     let mut rest = content.body.as_str();
     while let Some(start) = rest.find('<') {

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Dates, DigestWords, Words};
+use super::{Dates, DigestWords, FeedWords, Words};
 
 pub const WORDS: Words = Words {
     language: "en",
@@ -51,6 +51,19 @@ pub const WORDS: Words = Words {
         privacy: "Your personal data",
         contact: "Write to the editors",
         test_mark: "[TEST] ",
+    },
+    feeds: FeedWords {
+        read_on: "Read on at the site",
+        topic_title: |site, topic| format!("{site} – {topic}"),
+        topic_description: |topic, site| format!("{topic}: articles of {site}"),
+        this_language: "in English",
+        page_heading: "This is a web feed.",
+        page_what: "It lets you follow this site without giving an e-mail address: a feed reader \
+                    shows each new article as soon as it is out.",
+        page_how: "To subscribe, copy this address into a feed reader, such as Thunderbird, \
+                   NetNewsWire or FreshRSS:",
+        page_to_site: "Go to the site",
+        page_entries: "Latest articles",
     },
 };
 

@@ -2,7 +2,7 @@
 
 use chrono::Timelike;
 
-use super::{Dates, DigestWords, Words};
+use super::{Dates, DigestWords, FeedWords, Words};
 
 pub const WORDS: Words = Words {
     language: "fr",
@@ -56,6 +56,19 @@ pub const WORDS: Words = Words {
         privacy: "Vos données personnelles",
         contact: "Écrire à la rédaction",
         test_mark: "[TEST] ",
+    },
+    feeds: FeedWords {
+        read_on: "Lire la suite sur le site",
+        topic_title: |site, topic| format!("{site} – {topic}"),
+        topic_description: |topic, site| format!("{topic}\u{a0}: les articles de {site}"),
+        this_language: "en français",
+        page_heading: "Ceci est un flux d’actualité.",
+        page_what: "Il permet de suivre ce site sans donner d’adresse électronique\u{a0}: un lecteur de \
+                    flux affiche chaque nouvel article dès sa parution.",
+        page_how: "Pour vous abonner, copiez cette adresse dans un lecteur de flux, par exemple \
+                   Thunderbird, NetNewsWire ou FreshRSS\u{a0}:",
+        page_to_site: "Aller sur le site",
+        page_entries: "Derniers articles",
     },
 };
 

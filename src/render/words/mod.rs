@@ -25,6 +25,7 @@ pub struct Words {
     pub language: &'static str,
     pub dates: Dates,
     pub digest: DigestWords,
+    pub feeds: FeedWords,
 }
 
 /// The words of the digest.
@@ -67,6 +68,26 @@ pub struct DigestWords {
     pub contact: &'static str,
     /// Before the subject of a letter that was sent as a test.
     pub test_mark: &'static str,
+}
+
+/// The words of the feeds, and of the page that a feed is in a browser.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedWords {
+    /// Text of the link to the rest of an article, after its chapeau.
+    pub read_on: &'static str,
+    /// Title of a topic's feed, from the site's title and the topic.
+    pub topic_title: fn(&str, &str) -> String,
+    /// Description of a topic's feed, from the topic and the site's title.
+    pub topic_description: fn(&str, &str) -> String,
+    /// What the feed of this language is called, as a topic.
+    pub this_language: &'static str,
+    /// For people who open a feed: what it is, what that is good for, how to subscribe.
+    pub page_heading: &'static str,
+    pub page_what: &'static str,
+    pub page_how: &'static str,
+    /// The link to the site, and the heading of the list of articles.
+    pub page_to_site: &'static str,
+    pub page_entries: &'static str,
 }
 
 impl Words {

@@ -1,0 +1,61 @@
+//! Whatever an editor pastes, the feeds can be read.
+
+use super::*;
+use chrono::FixedOffset;
+use proptest::prelude::*;
+
+/// Any text an editor could paste, with what breaks feeds more likely than chance has it.
+fn nasty() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        Just("]]>".to_owned()),
+        Just("<![CDATA[".to_owned()),
+        Just("&amp;<b>".to_owned()),
+        Just("\u{b}\u{0}\u{fffe}\r\n".to_owned()),
+        Just("{:target=\"_blank\"}".to_owned()),
+        Just("e\u{301}\u{338}".to_owned()),
+        Just("<!-- --><?xml?>".to_owned()),
+        Just("l’été « déjà » ".to_owned()),
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_gives_feeds_that_others_read(
+        texts in proptest::collection::vec((nasty(), nasty(), nasty(), 0_i64..1_600_000_000), 1..6)
+    ) {
+        let site = site();
+        let settings = Settings { tags: Some(Settings::in_folder("tags")), ..Settings::default() };
+        let all: Vec<Written> = texts
+            .iter()
+            .enumerate()
+            .map(|(n, (title, words, tag, seconds))| {
+                let date = DateTime::from_timestamp(seconds + 700_000_000, 0).unwrap();
+                let mut one = written(&format!("n{n}"), &format!("T {title}"), &date.to_rfc3339()).tagged(&[tag]);
+                one.content.body = Html::trusted(format!("<p>{}</p>", parution::render::feed::escaped(words)));
+                one.content.chapeau.as_mut().unwrap().text = format!("S {words}");
+                one
+            })
+            .collect();
+        let entries = entries(&site, &settings, &all);
+        let files = build(&site, &settings, &entries);
+        let mut titles: Vec<(DateTime<FixedOffset>, &str, &str)> =
+            entries.iter().map(|e| (e.published, e.guid.as_str(), e.title.as_str())).collect();
+        titles.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        for name in ["feed.xml", "atom.xml", "feed.json"] {
+            let feed = feed_rs::parser::parse(file(&files, name)).unwrap();
+            prop_assert_eq!(feed.entries.len(), entries.len());
+            for (read, (_, _, title)) in feed.entries.iter().zip(&titles) {
+                prop_assert_eq!(words(&read.title.as_ref().unwrap().content), words(title));
+            }
+        }
+    }
+}
+
+/// Parsers differ in the white space they keep.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
