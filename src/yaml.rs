@@ -60,6 +60,12 @@ pub fn parse(text: &str) -> Result<Map, YamlError> {
     }
 }
 
+/// Reads a whole document into the shape of `T`, for settings: an unknown key is an error there.
+pub fn settings<T: de::DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    refuse_deep_brackets(text)?;
+    T::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| explain(&error, text))
+}
+
 impl Node {
     /// The scalar's text; `None` for nothing, lists and mappings.
     pub fn text(&self) -> Option<&str> {

@@ -1,1 +1,0 @@
-//! `parution.yml`, `_config.yml` and the environment, checked once.

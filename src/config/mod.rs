@@ -1,0 +1,208 @@
+//! `parution.yml`, `_config.yml` and the environment, checked once and handed down in small pieces.
+//!
+//! One YAML language for editors: unknown keys are errors with their line, a wrong value names its
+//! key and what would be right. Nothing is written before everything has been checked, and a secret
+//! is never printed. Each section of the file has a file here, which turns what was written into
+//! the settings of one room.
+//!
+//! What parution reads (the introduction, templates, the password's file) is looked for beside
+//! `parution.yml`; what it writes goes below the folder in which it is started.
+
+mod digest;
+mod list;
+mod paths;
+mod place;
+mod reading;
+mod selection;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::read::folder;
+use crate::select::FirstRun;
+use crate::yaml;
+
+pub use digest::DigestConfig;
+pub use list::{List, ListFile};
+pub use paths::Paths;
+pub use place::Place;
+
+/// The largest settings file, octets. A larger one is a mistake or an attack.
+const LARGEST: u64 = 256 * 1024;
+
+/// Everything the commands are told, checked.
+#[derive(Debug)]
+pub struct Config {
+    pub place: Place,
+    pub paths: Paths,
+    pub reading: folder::Settings,
+    pub first_run: FirstRun,
+    pub digest: DigestConfig,
+    pub list: List,
+}
+
+/// `parution.yml` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wire {
+    site: reading::SiteWire,
+    fields: reading::FieldsWire,
+    first_run: Option<String>,
+    digest: digest::Wire,
+    theme: digest::ThemeWire,
+    list: list::Wire,
+    public: Option<String>,
+    outbox: Option<String>,
+    cache: Option<String>,
+}
+
+/// Why the settings cannot be used: exit code 2.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ConfigError {
+    #[error("{}: {refusal}", file.display())]
+    Setting { file: PathBuf, refusal: Refusal },
+    #[error("{}{}: {what} — see the settings in the README", file.display(), at(*line))]
+    Form { file: PathBuf, line: Option<u32>, what: String },
+    #[error("{0}")]
+    Place(String),
+}
+
+fn at(line: Option<u32>) -> String {
+    line.map(|l| format!(":{l}")).unwrap_or_default()
+}
+
+/// A value that is well written and cannot be right.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{key}: {what} — {remedy}")]
+pub struct Refusal {
+    /// The key, with its section: `smtp.url`.
+    pub key: String,
+    pub what: String,
+    pub remedy: String,
+}
+
+impl Refusal {
+    pub(crate) fn of(key: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
+/// The variables of the environment, as a function so that tests need none.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// The first fault, with file, line where it is known, and remedy.
+    pub fn load(place: Place, environment: Environment) -> Result<Self, ConfigError> {
+        let wire = match &place.settings {
+            Some(file) => read(file)?,
+            None => Wire::default(),
+        };
+        let file = place.settings.clone().unwrap_or_else(|| place.site.clone());
+        Self::check(place, wire, environment).map_err(|refusal| ConfigError::Setting { file, refusal })
+    }
+
+    fn check(place: Place, wire: Wire, _environment: Environment) -> Result<Self, Refusal> {
+        let paths =
+            Paths::check(&place, wire.public.as_deref(), wire.outbox.as_deref(), wire.cache.as_deref())?;
+        let reading = reading::check(wire.site, wire.fields)?;
+        let first_run = selection::first_run(wire.first_run.as_deref())?;
+        let digest = digest::check(wire.digest, wire.theme, &place)?;
+        let list = List::check(wire.list, &place)?;
+        Ok(Self { place, paths, reading, first_run, digest, list })
+    }
+}
+
+/// A key with one value, or with a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::More(more) => more,
+        }
+    }
+}
+
+/// An absolute URL of the web.
+fn web_url(key: &str, text: &str) -> Result<Url, Refusal> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).ok_or_else(
+        || {
+            let what = format!("`{}` is no web address", text.escape_debug());
+            Refusal::of(key, what, "write it whole, such as https://www.example.org/")
+        },
+    )
+}
+
+fn read(file: &Path) -> Result<Wire, ConfigError> {
+    let form = |line, what: String| ConfigError::Form { file: file.to_owned(), line, what };
+    let mut octets = Vec::new();
+    // A device or a pipe has no length: the reader is cut off instead.
+    std::fs::File::open(file)
+        .and_then(|open| open.take(LARGEST + 1).read_to_end(&mut octets))
+        .map_err(|error| form(None, error.to_string()))?;
+    if octets.len() as u64 > LARGEST {
+        return Err(form(None, format!("it is over {} KiB", LARGEST / 1024)));
+    }
+    let text = String::from_utf8(octets).map_err(|_| form(None, "it is not UTF-8 text".to_owned()))?;
+    if text.trim().is_empty() {
+        return Err(form(None, "it is empty; delete it to keep all defaults".to_owned()));
+    }
+    yaml::settings(&text).map_err(|error| form(error.line, error.what))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn load(settings: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("_config.yml"), "title: T\n").unwrap();
+        fs::write(folder.path().join("parution.yml"), settings).unwrap();
+        Config::load(Place::find(folder.path(), None, None).unwrap(), &|_| None)
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_with_its_line() {
+        let fault = load("list:\n  name: Lettre\n  form: a@example.org\n").unwrap_err().to_string();
+        assert!(fault.contains("parution.yml:3: ") && fault.contains("form"), "{fault}");
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key_and_a_remedy() {
+        for (settings, key) in [
+            ("site:\n  timezone: Mars/Olympus\n", "site.timezone"),
+            ("site:\n  url: javascript:alert(1)\n", "site.url"),
+            ("site:\n  url: example.org\n", "site.url"),
+            ("list:\n  from: a@example.org, b@example.org\n", "list.from"),
+            ("digest:\n  max_items: 0\n", "digest.max_items"),
+            ("theme:\n  light:\n    ink: \"#fefefe\"\n", "theme.light.ink"),
+            ("fields:\n  chapo: x\n", "fields.chapo"),
+            ("list:\n  file: list.csv\n", "list.consent"),
+            ("public: /\n", "public"),
+        ] {
+            let fault = load(settings).unwrap_err().to_string();
+            assert!(fault.contains(key) && fault.contains(" — "), "{settings}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_settings_at_all_is_refused() {
+        assert!(load("").is_err());
+        assert!(load("list: [unclosed\n").unwrap_err().to_string().contains("parution.yml:"));
+        assert!(load(&format!("#{}\n", "x".repeat(300 * 1024))).is_err());
+    }
+}
