@@ -5,6 +5,7 @@ pub mod digest;
 pub mod documents;
 pub mod feed;
 pub mod host;
+pub mod inspection;
 pub mod json_feed;
 pub mod letter;
 pub mod notice;

@@ -8,6 +8,7 @@ pub mod feeds;
 pub mod init;
 pub mod job;
 pub mod news;
+pub mod pictures;
 pub mod preview;
 mod processors;
 pub mod send;

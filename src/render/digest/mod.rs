@@ -92,9 +92,3 @@ pub(crate) struct PictureUse {
 pub fn compose(draft: &Draft<'_>) -> Result<Composed, TemplateFault> {
     fit::compose(draft)
 }
-
-/// A letter with one article and every field filled, to try users' templates on.
-#[must_use]
-pub fn sample_view() -> (view::DigestView, view::ThemeView) {
-    (view::DigestView::sample(), view::ThemeView::from(&Theme::default()))
-}

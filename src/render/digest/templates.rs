@@ -11,6 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use thiserror::Error;
 
+use super::Theme;
 use super::view::{DigestView, HtmlLetter, SubjectLine, TextLetter, ThemeView};
 
 /// The names a template folder may hold.
@@ -44,14 +45,11 @@ impl Templates {
     ///
     /// # Errors
     /// The first template that does not compile or names a field that does not exist.
-    pub fn own(
-        sources: BTreeMap<String, String>,
-        sample: &DigestView,
-        theme: &ThemeView,
-    ) -> Result<Self, TemplateFault> {
+    pub fn own(sources: BTreeMap<String, String>) -> Result<Self, TemplateFault> {
+        let (sample, theme) = (DigestView::sample(), ThemeView::from(&Theme::default()));
         let templates = Self { own: sources };
         for name in templates.own.keys() {
-            templates.render(name, sample, theme)?;
+            templates.render(name, &sample, &theme)?;
         }
         Ok(templates)
     }
