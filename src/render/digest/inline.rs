@@ -202,7 +202,7 @@ impl Walk<'_> {
         let _ = write!(
             self.out.html,
             "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" \
-             style=\"display:block;max-width:100%;height:auto;border:0;margin:0 0 10px;background-color:#ffffff;border-radius:{}px\">",
+             style=\"display:block;max-width:100%;height:auto;border:0;margin:0 0 10px;border-radius:{}px\">",
             escape(&image.src),
             image.width,
             image.height,

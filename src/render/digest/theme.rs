@@ -119,7 +119,7 @@ impl Default for Theme {
                 sheet: Color(0x1d, 0x20, 0x24),
                 page: Color(0x13, 0x15, 0x18),
             },
-            heading_font: "Georgia,'Times New Roman',serif".to_owned(),
+            heading_font: "Georgia,serif".to_owned(),
             font: "Helvetica,Arial,sans-serif".to_owned(),
             radius: 4,
             masthead: Masthead::Plain,

@@ -69,6 +69,7 @@ pub struct ArticleView {
     pub elsewhere: String,
     /// Its own language where it is not the letter's.
     pub language: String,
+    /// The day of publication; empty for an event, which has days of its own.
     pub date: String,
     pub image: ImageView,
     /// The width left for the text beside the image; 0 where it has the whole line.
@@ -116,8 +117,11 @@ pub struct FooterView {
     /// The text and the personal address of the unsubscribe link; empty in the archive.
     pub leave: String,
     pub leave_url: String,
-    /// Archive, feeds, privacy, contact.
+    /// Archive, feeds, privacy.
     pub links: Vec<LinkView>,
+    /// Where readers write, as text: some mail programs break a `mailto:` link.
+    pub contact_label: String,
+    pub contact: String,
 }
 
 /// The letter as HTML.
@@ -223,6 +227,8 @@ impl DigestView {
                 leave: text(),
                 leave_url: url(),
                 links: vec![link(), link()],
+                contact_label: text(),
+                contact: text(),
             },
             archive: false,
             colon: ": ".to_owned(),

@@ -220,6 +220,7 @@ impl Maker<'_> {
         let image = image.unwrap_or_default();
         let text_width = if image.width > 0 && !lead { WIDTH - GAP - image.width } else { 0 };
         let (chapeau_html, chapeau_text, links) = self.chapeau(content, words);
+        let event = event(article, words);
         ArticleView {
             lead,
             level,
@@ -230,12 +231,12 @@ impl Maker<'_> {
                 }
                 _ => String::new(),
             },
-            event: event(article, words),
             files_label: words.digest.files.to_owned(),
             files: self.files(article),
             title,
             url,
-            date,
+            date: if event.is_empty() { date } else { String::new() },
+            event,
             image,
             text_width,
             chapeau_html,
@@ -304,13 +305,12 @@ impl Maker<'_> {
         let list = self.draft.list;
         let words = &self.words.digest;
         let in_letter = self.target == Target::Letter;
-        let contact = format!("mailto:{}", list.contact());
         let links = [
             (words.subscribe, list.subscribe_url.as_ref().filter(|_| !in_letter).map(Url::to_string)),
             (words.archive, list.archive_url.as_ref().map(Url::to_string)),
             (words.feeds, list.feeds_url.as_ref().map(Url::to_string)),
             (words.privacy, list.privacy_url.as_ref().map(Url::to_string)),
-            (words.contact, Some(contact)),
+            (words.help, list.help_url.as_ref().map(Url::to_string)),
         ];
         let by_mail = list.unsubscribe_url.is_none();
         FooterView {
@@ -322,6 +322,8 @@ impl Maker<'_> {
                 (true, true) => words.leave_by_mail.to_owned(),
                 (false, _) => String::new(),
             },
+            contact_label: words.contact.to_owned(),
+            contact: list.contact().to_owned(),
             leave_url: if in_letter { list.leave_link() } else { String::new() },
             links: links
                 .into_iter()

@@ -49,6 +49,7 @@ pub const WORDS: Words = Words {
         subscribe: "Subscribe to this letter",
         feeds: "RSS and Atom feeds",
         privacy: "Your personal data",
+        help: "Help",
         contact: "Write to the editors",
         test_mark: "[TEST] ",
     },

@@ -54,6 +54,7 @@ pub const WORDS: Words = Words {
         subscribe: "S’abonner à cette lettre",
         feeds: "Les flux RSS et Atom",
         privacy: "Vos données personnelles",
+        help: "L’aide",
         contact: "Écrire à la rédaction",
         test_mark: "[TEST] ",
     },

@@ -65,6 +65,8 @@ pub struct DigestWords {
     pub subscribe: &'static str,
     pub feeds: &'static str,
     pub privacy: &'static str,
+    pub help: &'static str,
+    /// Label of the address to which readers write.
     pub contact: &'static str,
     /// Before the subject of a letter that was sent as a test.
     pub test_mark: &'static str,
