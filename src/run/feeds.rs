@@ -131,6 +131,7 @@ fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entr
     for (entry, more) in told {
         problems.extend(more);
         let Some(entry) = entry else { continue };
+        problems.extend(length_advice(&entry));
         if guids.insert(entry.guid.clone()) {
             entries.push(entry);
         } else {
@@ -144,6 +145,19 @@ fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entr
         }
     }
     (entries, problems)
+}
+
+/// Says that a summary is no summary any more.
+fn length_advice(entry: &Entry) -> Option<Problem> {
+    const LONG: usize = 500;
+    let characters = entry.summary.chars().count();
+    (characters > LONG).then(|| Problem {
+        path: entry.source.clone(),
+        line: None,
+        gravity: Gravity::Advice,
+        what: format!("its chapeau has {characters} characters, long for a summary in feeds and letters"),
+        remedy: format!("keep it within {LONG}, and move the rest into the text"),
+    })
 }
 
 /// Published now, dated between 1990 and now, and not kept out. A date to come would be news from
