@@ -33,6 +33,7 @@ pub fn sheets<'a>(
     };
     let base = settings.id_base.as_ref().unwrap_or(&site.url);
     let author = settings.author.as_deref().unwrap_or(&site.title);
+    let image = |reference: &Option<String>| site.resolve(&site.url, reference.as_deref()?);
     let channel = |entries: Vec<Shown<'a>>, place: Place| Channel {
         id: format!("{base}#{}", feed.key),
         title: feed.title.clone(),
@@ -41,9 +42,9 @@ pub fn sheets<'a>(
         language: feed.language,
         author,
         rights: settings.rights.as_deref(),
-        icon: settings.icon.as_ref(),
-        favicon: settings.favicon.as_ref(),
-        logo: settings.logo.as_ref(),
+        icon: image(&settings.icon),
+        favicon: image(&settings.favicon),
+        logo: image(&settings.logo),
         hubs: &settings.hubs,
         stylesheet,
         updated: entries.iter().map(|shown| shown.entry.updated).max().unwrap_or_default(),

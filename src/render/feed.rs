@@ -79,11 +79,11 @@ pub struct Channel<'a> {
     pub author: &'a str,
     pub rights: Option<&'a str>,
     /// Square, at least 512 pixels (JSON Feed 1.1).
-    pub icon: Option<&'a Url>,
+    pub icon: Option<Url>,
     /// Square, at least 64 pixels (JSON Feed 1.1).
-    pub favicon: Option<&'a Url>,
+    pub favicon: Option<Url>,
     /// Twice as wide as high (RFC 4287 4.2.8); JPEG, PNG or GIF.
-    pub logo: Option<&'a Url>,
+    pub logo: Option<Url>,
     /// WebSub hubs.
     pub hubs: &'a [Url],
     /// The style sheet that makes the XML formats readable in a browser.

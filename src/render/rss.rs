@@ -49,7 +49,7 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         last_build_date: (!channel.entries.is_empty()).then(|| rfc_822(&channel.updated)),
         generator: Some(xml::GENERATOR.to_owned()),
         docs: Some("https://www.rssboard.org/rss-specification".to_owned()),
-        image: channel.logo.map(|url| Image {
+        image: channel.logo.as_ref().map(|url| Image {
             url: url.to_string(),
             title: title(&channel.title),
             link: channel.home.to_string(),

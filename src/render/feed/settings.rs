@@ -39,9 +39,10 @@ pub struct Settings {
     /// The name of the author of articles that name none; the site's title when `None`.
     pub author: Option<String>,
     pub rights: Option<String>,
-    pub icon: Option<Url>,
-    pub favicon: Option<Url>,
-    pub logo: Option<Url>,
+    /// Images that stand for the site: paths on it, or whole addresses. See [`super::Channel`].
+    pub icon: Option<String>,
+    pub favicon: Option<String>,
+    pub logo: Option<String>,
     /// The file name of the style sheet for browsers; `None` for none.
     pub stylesheet: Option<String>,
     /// The base of feed ids when the site has moved since; its present URL when `None`.
