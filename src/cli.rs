@@ -73,6 +73,10 @@ pub enum Command {
     Status(Status),
     /// Every problem of the site, with file, line and remedy
     Check(Check),
+    /// Write the completions of a shell to standard output
+    Completions { shell: clap_complete::Shell },
+    /// Write the manual pages into a folder
+    Man { folder: PathBuf },
 }
 
 /// `parution run`.

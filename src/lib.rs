@@ -15,7 +15,7 @@
 //! | 1 | [`yaml`], [`read`] but `read::folder`, [`select`], [`render`], `mail::{outcome, pace, sign, letter guard}` | compute: no file, socket, clock, randomness, log |
 //! | 2 | `read::folder`, [`publish`], [`ledger`], `mail::mailer` | one kind of input or output each |
 //! | 3 | [`run`] | order the steps: no SQL, no SMTP, no XML, no HTML |
-//! | 4 | `main`, [`cli`], [`config`] | argv, environment, clock, terminal, exit code |
+//! | 4 | `main` with `house` and `terminal`, [`cli`], [`config`] | argv, environment, clock, terminal, exit code |
 //!
 //! A module imports from lower floors and from its own folder only; folders on floors 1 and 2 never
 //! import one another. `tests/floors.rs` reads the `use crate::` lines and enforces it.

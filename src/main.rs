@@ -1,3 +1,57 @@
 //! argv, environment, clock, terminal, exit code: a match.
 
-fn main() {}
+mod house;
+mod terminal;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::{CommandFactory, Parser};
+use house::House;
+use parution::cli::{Cli, Command};
+use parution::run::{Ending, Fault};
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    terminal::start_log(cli.global.log_format, cli.global.verbose);
+    match obey(&cli) {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Look) => ExitCode::from(1),
+        Err(fault) => {
+            // Standard error may be closed; the exit code still speaks.
+            let _ = writeln!(std::io::stderr(), "parution: {fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn obey(cli: &Cli) -> Result<Ending, Fault> {
+    let out = &mut Terminal::stdout();
+    match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "parution", out);
+            return Ok(Ending::Done);
+        }
+        Command::Man { folder } => {
+            clap_mangen::generate_to(Cli::command(), folder)?;
+            writeln!(out, "manual pages written to {}", folder.display())?;
+            return Ok(Ending::Done);
+        }
+        _ => {}
+    }
+    let house = House::open(&cli.global, cli.global.now.unwrap_or_else(clock))?;
+    match &cli.command {
+        Command::Run(run) => house.run(run, out),
+        Command::Feeds(feeds) => house.feeds(feeds, out),
+        Command::Subscribers(verb) => house.subscribers(verb, out),
+        _ => Err(Fault("this command is not here yet".to_owned())),
+    }
+}
+
+/// The one place where the clock is read.
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+fn clock() -> DateTime<Utc> {
+    Utc::now()
+}

@@ -9,6 +9,7 @@
 //! `parution.yml`; what it writes goes below the folder in which it is started.
 
 mod digest;
+mod feeds;
 mod list;
 mod paths;
 mod place;
@@ -26,6 +27,7 @@ use crate::select::FirstRun;
 use crate::yaml;
 
 pub use digest::DigestConfig;
+pub use feeds::FeedsConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
 pub use place::Place;
@@ -42,6 +44,9 @@ pub struct Config {
     pub first_run: FirstRun,
     pub digest: DigestConfig,
     pub list: List,
+    pub feeds: FeedsConfig,
+    /// The ledger's file.
+    pub ledger: PathBuf,
 }
 
 /// `parution.yml` as it is written.
@@ -114,7 +119,8 @@ impl Config {
         let first_run = selection::first_run(wire.first_run.as_deref())?;
         let digest = digest::check(wire.digest, wire.theme, &place)?;
         let list = List::check(wire.list, &place)?;
-        Ok(Self { place, paths, reading, first_run, digest, list })
+        let ledger = place.output(".parution/ledger.db");
+        Ok(Self { place, paths, reading, first_run, digest, list, feeds: feeds::check(), ledger })
     }
 }
 

@@ -34,7 +34,7 @@ pub use membership::{
 pub use subscribers::{Added, NewSubscriber, Subscribers};
 
 /// Everything the ledger can do; one value of it owns one connection to its database.
-pub trait Ledger: Articles + Digests + Deliveries + Subscribers + Feeds + Send {
+pub trait Ledger: Articles + Digests + Deliveries + Membership + Feeds + Send {
     /// The secret from which tokens and Message-IDs derive; made once, with the ledger.
     fn key(&self) -> &LedgerKey;
 

@@ -15,11 +15,11 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
-pub use columns::Column;
+pub use columns::{Column, standing_named};
 pub use encoding::Encoding;
 
 use crate::domain::{EmailAddress, Frequency, Language, Standing};
-use columns::{Columns, standing_named};
+use columns::Columns;
 use table::{Record, Table};
 
 /// One person, as the list says.
