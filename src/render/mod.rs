@@ -11,6 +11,7 @@ pub mod letter;
 pub mod notice;
 pub mod opml;
 pub mod pages;
+pub mod preview_page;
 pub mod reading_page;
 pub mod rss;
 pub mod words;

@@ -18,7 +18,9 @@ use crate::ledger::ReaderGroup;
 use crate::mail::guard;
 use crate::read::folder::{self, Scan};
 use crate::read::markdown::{self, Page};
-use crate::render::digest::{self, Composed, Draft, Intro, Role, Settings, TEMPLATE_NAMES, Templates, Theme};
+use crate::render::digest::{
+    self, Composed, Draft, Intro, Role, SAMPLE_TOKEN, Settings, TEMPLATE_NAMES, Templates, Theme,
+};
 use crate::render::inspection::{self, Flaw};
 use crate::render::letter::{self, ListSettings, Mold, Parts, Reader};
 use crate::render::words::Words;
@@ -250,7 +252,6 @@ fn edition(
 
 /// A reader who does not exist, for a letter that nobody gets.
 const NOBODY: &str = "reader@example.org";
-const NO_TOKEN: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
 /// The edition as its imaginary reader would get it, for previews and for the last look.
 ///
@@ -260,7 +261,8 @@ pub fn sample_letter(edition: &Edition, domain: &str) -> Result<Vec<u8>, Fault> 
     let to = EmailAddress::parse(NOBODY)?;
     let message_id = format!("preview@{domain}");
     let mut out = Vec::new();
-    Mold::parse(&edition.mold)?.fill(&Reader { to: &to, token: NO_TOKEN, message_id: &message_id }, &mut out);
+    Mold::parse(&edition.mold)?
+        .fill(&Reader { to: &to, token: SAMPLE_TOKEN, message_id: &message_id }, &mut out);
     Ok(out)
 }
 
@@ -269,7 +271,7 @@ fn look_at(edition: &Edition, composed: &Composed, theme: &Theme) -> Vec<Flaw> {
         Ok(letter) => letter,
         Err(fault) => return vec![fault.to_string()],
     };
-    let mut flaws = inspection::flaws(&letter, NO_TOKEN, composed, theme);
+    let mut flaws = inspection::flaws(&letter, SAMPLE_TOKEN, composed, theme);
     flaws.extend(guard::check(&letter).err().map(|unfit| unfit.to_string()));
     flaws
 }

@@ -21,11 +21,16 @@ pub use templates::{NAMES as TEMPLATE_NAMES, TemplateFault, Templates};
 pub use text::shorten;
 pub use theme::{Color, LEAST_CONTRAST, Masthead, Palette, Theme, TooFaint};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset};
 
 use crate::domain::{Article, Content, Html, InlineImage, Language, Problem, Site};
 
-use super::letter::ListSettings;
+use super::letter::{ListSettings, TOKEN};
+
+/// A token that belongs to nobody, for letters that nobody gets.
+pub const SAMPLE_TOKEN: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
 /// What a letter is made of.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +79,25 @@ pub struct Composed {
     pub archive_text: String,
     /// What was shortened or left out, and what an editor should mend.
     pub problems: Vec<Problem>,
+}
+
+impl Composed {
+    /// The HTML with its images inside and a sample token, as a browser can show it.
+    #[must_use]
+    pub fn standalone_html(&self) -> String {
+        let mut html = self.html.replace(TOKEN, SAMPLE_TOKEN);
+        for image in &self.images {
+            let data = format!("data:{};base64,{}", image.media_type, STANDARD.encode(&image.bytes));
+            html = html.replace(&format!("cid:{}", image.content_id), &data);
+        }
+        html
+    }
+
+    /// The plain text with a sample token.
+    #[must_use]
+    pub fn sample_text(&self) -> String {
+        self.text.replace(TOKEN, SAMPLE_TOKEN)
+    }
 }
 
 /// An image as one letter refers to it.

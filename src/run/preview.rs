@@ -1,1 +1,0 @@
-//! Shows the next digest before anyone gets it.
