@@ -5,6 +5,7 @@ pub mod folder;
 pub mod front_matter;
 pub mod images;
 pub mod kramdown;
+pub mod lint;
 pub mod liquid;
 pub mod markdown;
 pub mod permalink;

@@ -3,11 +3,13 @@
 use url::Url;
 
 use super::pictures::Look;
+use super::tree::Presence;
 use super::{Scan, front_matter, text_of};
 use crate::domain::{Article, Content, Gravity, Html, Image, ImageSource, Problem, SitePath};
 use crate::read::chapeau;
 use crate::read::front_matter::{Split, split};
 use crate::read::images::{self, ImageTag, Named, Target, Verdict};
+use crate::read::lint;
 use crate::read::markdown::{self, Page};
 
 /// The chapeau, body and images of an article, and what had to be mended in them.
@@ -46,7 +48,7 @@ pub fn content(scan: &Scan, article: &Article) -> Result<(Content, Vec<Problem>)
     problems.extend(rendered.problems);
 
     let named = images::named(&map, &block, &scan.fields, &article.source, &mut problems);
-    let mut gallery = Gallery { scan, article, images: Vec::new(), bad: Vec::new(), problems };
+    let mut gallery = Gallery { scan, article, text: &text, images: Vec::new(), bad: Vec::new(), problems };
     for image in &named {
         gallery.add_named(image);
     }
@@ -64,10 +66,34 @@ pub fn content(scan: &Scan, article: &Article) -> Result<(Content, Vec<Problem>)
     Ok((Content { chapeau, body, images, header_image }, problems))
 }
 
+/// Everything that `check` has to say of one article: what had to be mended, and advice.
+pub fn lint(scan: &Scan, article: &Article) -> Vec<Problem> {
+    let (content, mut problems) = match content(scan, article) {
+        Ok(read) => read,
+        Err(problem) => return vec![problem],
+    };
+    let Ok(text) = text_of(&scan.root, &article.source.to_string_lossy()) else { return problems };
+    let is_missing = |url: &Url| scan.presence(url) == Some(Presence::Missing);
+    problems.extend(lint::article(&scan.site, article, &content, &text, &is_missing));
+    problems
+}
+
+/// The sketch of an article's text, by which it is recognised when its file moves; 0 when
+/// the file cannot be read now.
+pub fn fingerprint(scan: &Scan, article: &Article) -> u64 {
+    let Ok(text) = text_of(&scan.root, &article.source.to_string_lossy()) else { return 0 };
+    match split(&text) {
+        Split::Found(block) => crate::domain::fingerprint(block.body),
+        _ => 0,
+    }
+}
+
 /// The images of one article as they are met, each file once.
 struct Gallery<'a> {
     scan: &'a Scan,
     article: &'a Article,
+    /// The whole file, for the lines of messages.
+    text: &'a str,
     images: Vec<Met>,
     /// Addresses that were looked at and are not to be shown.
     bad: Vec<Url>,
@@ -140,6 +166,7 @@ impl Gallery<'_> {
             Some((path, Look::Seen(facts))) => (ImageSource::InSite(path), Some(facts)),
             Some((_, Look::Bad(why))) => {
                 let what = format!("the image `{}` {why}; it is left out", images::shown(reference));
+                let line = line.or_else(|| lint::line_of_address(self.text, &self.scan.site, &target.url));
                 self.problem(what, "upload it again, or correct its name", line);
                 self.bad.push(target.url.clone());
                 return false;

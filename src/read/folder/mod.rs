@@ -11,8 +11,10 @@ mod root;
 mod tree;
 mod walk;
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::domain::{Article, Gravity, Problem, Site, Status};
@@ -20,7 +22,7 @@ use crate::read::front_matter::{self, Fields, Split, article};
 use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
 use crate::yaml::{self, Map};
 
-pub use content::content;
+pub use content::{content, fingerprint, lint};
 pub use root::Fault;
 use root::{Links, Root};
 pub use tree::Presence;
@@ -51,6 +53,8 @@ pub struct Scan {
     fields: Fields,
     /// Pages that are no articles: file and path on the site, in the order of the files.
     pages: Vec<(String, String)>,
+    /// Every path on the site that has a page, made when it is first asked for.
+    paths: OnceLock<HashSet<String>>,
 }
 
 /// Why a folder cannot be read as a site at all.
@@ -91,8 +95,16 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
     let fields = settings.fields.clone();
     let readings = read_all(&root, &site, &rules, &fields, &found);
     let shows_future = rules.shows_future;
-    let mut scan =
-        Scan { shows_future, site, articles: Vec::new(), problems, root, fields, pages: Vec::new() };
+    let mut scan = Scan {
+        shows_future,
+        site,
+        articles: Vec::new(),
+        problems,
+        root,
+        fields,
+        pages: Vec::new(),
+        paths: OnceLock::new(),
+    };
     for reading in readings {
         scan.problems.extend(reading.problems);
         match reading.what {

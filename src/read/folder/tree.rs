@@ -1,5 +1,6 @@
 //! What the rest of the site's tree can say: which pages and files are there.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
@@ -58,13 +59,8 @@ impl Scan {
     /// another site's address.
     pub fn presence(&self, url: &Url) -> Option<Presence> {
         let path = below_site(&self.site, url)?;
-        let id = format!("/{}", path.trim_start_matches('/'));
-        let bare = id.trim_end_matches('/').trim_end_matches(".html");
-        let is_page = |other: &str| other.trim_end_matches('/').trim_end_matches(".html") == bare;
-        if bare.is_empty()
-            || self.articles.iter().any(|a| a.status == Status::Published && is_page(&a.id.0))
-            || self.pages.iter().any(|(_, path)| is_page(path))
-        {
+        let page = bare(path);
+        if page.is_empty() || self.paths().contains(page) {
             return Some(Presence::There);
         }
         let Some(file) = percent_decode_str(path).decode_utf8().ok().and_then(|p| SitePath::parse(&p)) else {
@@ -73,17 +69,19 @@ impl Scan {
         Some(self.file_presence(&file))
     }
 
+    fn paths(&self) -> &HashSet<String> {
+        self.paths.get_or_init(|| {
+            let shown = self.articles.iter().filter(|a| a.status == Status::Published).map(|a| &a.id.0);
+            shown.chain(self.pages.iter().map(|(_, path)| path)).map(|path| bare(path).to_owned()).collect()
+        })
+    }
+
     /// The same for a file: pages of other formats (`/a/` for `a.html` or `a/index.html`) count.
     pub(super) fn file_presence(&self, file: &SitePath) -> Presence {
         let path = file.as_str().trim_end_matches('/');
         let is_there = |path: &str| self.root.kind(Path::new(path)).is_some();
-        let candidates = [
-            path.to_owned(),
-            format!("_{path}"),
-            format!("{path}.html"),
-            format!("{path}/index.html"),
-            format!("_pages/{path}.md"),
-        ];
+        let candidates =
+            [path.to_owned(), format!("_{path}"), format!("{path}.html"), format!("{path}/index.html")];
         if candidates.iter().any(|candidate| is_there(candidate)) {
             return Presence::There;
         }
@@ -100,4 +98,9 @@ impl Scan {
             Presence::Unknown
         }
     }
+}
+
+/// A path by which `/a/`, `/a` and `/a.html` are one page.
+fn bare(path: &str) -> &str {
+    path.trim_matches('/').trim_end_matches("index.html").trim_end_matches('/').trim_end_matches(".html")
 }
