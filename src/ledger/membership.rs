@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Duration, Utc};
 
 use super::{LedgerError, LedgerKey, NewSubscriber, Subscribers};
-use crate::domain::{EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId};
+use crate::domain::{
+    DigestId, EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId,
+};
 
 /// A link that was sent to a mailbox works for so long, and once.
 pub const LINK_LIFE: Duration = Duration::hours(48);
@@ -103,6 +105,18 @@ pub trait Membership: Subscribers {
     /// The list in numbers: no opens, no clicks.
     fn figures(&mut self) -> Result<Figures, LedgerError>;
 
+    /// The token of the letters of one reader: the key to leaving and choosing.
+    fn letter_token(&self, subscriber: SubscriberId) -> String;
+
+    /// The name of a letter that the service writes by itself: its Message-ID, its file.
+    fn notice_name(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> String;
+
+    /// The digests that were cut, the latest first.
+    fn archive(&mut self, limit: usize) -> Result<Vec<ArchivedDigest>, LedgerError>;
+
+    /// The page of one digest, its fullest edition, in this language if there is one.
+    fn archived(&mut self, digest: DigestId, language: &str) -> Result<Option<String>, LedgerError>;
+
     /// Deletes what nobody consented to be kept: requests whose link is dead, people who never
     /// confirmed. Says how many people.
     fn tidy_up(&mut self, now: DateTime<Utc>) -> Result<u64, LedgerError>;
@@ -196,6 +210,16 @@ pub struct Filter {
     pub part: Option<String>,
     pub since: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
+}
+
+/// One line of the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedDigest {
+    pub id: DigestId,
+    pub cut_at: DateTime<Utc>,
+    pub subject: String,
+    /// The plain text of its fullest edition.
+    pub text: String,
 }
 
 /// One event of a person's history.

@@ -28,8 +28,8 @@ pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
 pub use feeds::Feeds;
 pub use key::LedgerKey;
 pub use membership::{
-    Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Effect, Figures, Filter, HistoryEntry, ImportSource,
-    LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
+    ArchivedDigest, Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Effect, Figures, Filter, HistoryEntry,
+    ImportSource, LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
 };
 pub use subscribers::{Added, NewSubscriber, Subscribers};
 

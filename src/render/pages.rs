@@ -4,7 +4,7 @@
 //! look like the digest. Each thing that changes something is a button of a form that posts.
 
 use askama::Template;
-use chrono::NaiveDate;
+use chrono::{DateTime, FixedOffset};
 use url::Url;
 
 use crate::domain::Language;
@@ -130,7 +130,10 @@ pub enum Page<'a> {
 pub struct ArchivedLetter {
     pub number: i64,
     pub subject: String,
-    pub day: NaiveDate,
+    /// In the site's offset.
+    pub cut_at: DateTime<FixedOffset>,
+    /// Its plain text; only the feed shows it.
+    pub text: String,
 }
 
 /// The page as HTML.
@@ -250,11 +253,40 @@ fn archive(frame: Frame<'_>, letters: &[ArchivedLetter]) -> String {
     let letters = letters.iter().map(|letter| Line {
         number: letter.number,
         subject: &letter.subject,
-        day_iso: letter.day.to_string(),
-        day: dates.map(|dates| dates.long(letter.day)).unwrap_or_default(),
+        day_iso: letter.cut_at.date_naive().to_string(),
+        day: dates.map(|dates| dates.long(letter.cut_at.date_naive())).unwrap_or_default(),
     });
     let letters: Vec<Line<'_>> = letters.collect();
     written(&ArchivePage { title: (frame.words.archive_title)(&frame.house.list), frame, letters })
+}
+
+/// The archive as an Atom feed (RFC 4287): each digest an entry with its plain text.
+#[must_use]
+pub fn archive_feed(house: &House, words: &PageWords, letters: &[ArchivedLetter]) -> String {
+    let entries: Vec<FeedEntry> = letters
+        .iter()
+        .map(|letter| FeedEntry {
+            url: house.url(&format!("archive/{}", letter.number)),
+            title: xml_text(&letter.subject),
+            updated: letter.cut_at.to_rfc3339(),
+            text: xml_text(&letter.text),
+        })
+        .collect();
+    let updated = entries.first().map_or_else(|| "1970-01-01T00:00:00Z".to_owned(), |e| e.updated.clone());
+    written(&ArchiveFeed { house, title: (words.archive_title)(&house.list), words, updated, entries })
+}
+
+/// The pages that search engines may show.
+#[must_use]
+pub fn sitemap(house: &House, _words: &PageWords, letters: &[ArchivedLetter]) -> String {
+    written(&Sitemap { house, letters })
+}
+
+/// Text without the characters that XML 1.0 forbids.
+fn xml_text(text: &str) -> String {
+    text.chars()
+        .filter(|c| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..))
+        .collect()
 }
 
 /// Writing into memory cannot fail, and the templates are compiled.
@@ -326,6 +358,30 @@ struct ArchivePage<'a> {
     frame: Frame<'a>,
     title: String,
     letters: Vec<Line<'a>>,
+}
+
+struct FeedEntry {
+    url: String,
+    title: String,
+    updated: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/archive.xml", escape = "html")]
+struct ArchiveFeed<'a> {
+    house: &'a House,
+    words: &'a PageWords,
+    title: String,
+    updated: String,
+    entries: Vec<FeedEntry>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/sitemap.xml", escape = "html")]
+struct Sitemap<'a> {
+    house: &'a House,
+    letters: &'a [ArchivedLetter],
 }
 
 #[derive(Template)]

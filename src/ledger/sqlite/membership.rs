@@ -8,14 +8,14 @@ use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params}
 
 use super::subscribers::{COLUMNS, subscriber};
 use super::{SqliteLedger, database};
-use crate::domain::{EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
+use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::{frequency_to_text, topics_from_text, topics_to_text};
 use crate::ledger::membership::{
     BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, link_token, plan_batch,
 };
 use crate::ledger::{
-    Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError, LedgerKey,
-    Membership, NewSubscriber, NextBatch, instant, millis,
+    ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
+    LedgerKey, Membership, NewSubscriber, NextBatch, instant, millis,
 };
 
 /// Pages kept in memory during an import, KiB: its two unique indexes are written in random order.
@@ -276,6 +276,46 @@ impl Membership for SqliteLedger {
 
     fn figures(&mut self) -> Result<Figures, LedgerError> {
         self.read(figures)
+    }
+
+    fn letter_token(&self, subscriber: SubscriberId) -> String {
+        self.key.subscriber_token(LEAVE, subscriber)
+    }
+
+    fn notice_name(&self, subscriber: SubscriberId, now: DateTime<Utc>) -> String {
+        link_token(&self.key, "notice", subscriber, now)
+    }
+
+    fn archive(&mut self, limit: usize) -> Result<Vec<ArchivedDigest>, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT d.id, d.cut_at, e.subject, e.text FROM digest d JOIN edition e ON e.digest = d.id
+                 WHERE e.number = (SELECT number FROM edition WHERE digest = d.id
+                                   ORDER BY length(articles) DESC, number LIMIT 1)
+                 ORDER BY d.id DESC LIMIT ?1",
+            )?
+            .query_map([limit as i64], |row| {
+                Ok(ArchivedDigest {
+                    id: DigestId(row.get(0)?),
+                    cut_at: instant(row.get(1)?),
+                    subject: row.get(2)?,
+                    text: row.get(3)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn archived(&mut self, digest: DigestId, language: &str) -> Result<Option<String>, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT html FROM edition WHERE digest = ?1
+                 ORDER BY (language = ?2 OR substr(language, 1, 3) = ?2 || '-') DESC, length(articles) DESC, number
+                 LIMIT 1",
+            )?
+            .query_row(params![digest.0, language], |row| row.get(0))
+            .optional()
+        })
     }
 
     fn tidy_up(&mut self, now: DateTime<Utc>) -> Result<u64, LedgerError> {

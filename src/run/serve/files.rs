@@ -1,0 +1,259 @@
+//! The published feeds over HTTP: type, entity tag, date, compressed once and kept in memory.
+//!
+//! A file is read again when its size or time changes. Only the files that parution publishes are
+//! served, by their plain names and those of one folder below: a path never reaches the disk as it
+//! was sent.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use chrono::{DateTime, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ring::digest;
+
+/// No published file is larger; a larger one is none of ours.
+const LARGEST: u64 = 64 << 20;
+const KEPT: usize = 2000;
+
+/// The folder that the feeds are published into.
+pub struct Folder {
+    root: PathBuf,
+    kept: Mutex<HashMap<String, Arc<Kept>>>,
+}
+
+/// A file or a page, ready to be sent.
+pub struct Kept {
+    modified: SystemTime,
+    length: u64,
+    media_type: HeaderValue,
+    plain: Bytes,
+    zipped: Option<Bytes>,
+    tag: String,
+    /// RFC 9110 5.6.7.
+    date: String,
+}
+
+impl Folder {
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, kept: Mutex::default() }
+    }
+
+    /// The published file of that path; `None` when there is none.
+    pub fn file(&self, path: &str) -> Option<Arc<Kept>> {
+        let media_type = media_type(path)?;
+        let file = self.below(path)?;
+        let facts = fs::symlink_metadata(&file).ok()?;
+        if !facts.is_file() || facts.len() > LARGEST {
+            return None;
+        }
+        let modified = facts.modified().ok()?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept.get(path)
+            && known.modified == modified
+            && known.length == facts.len()
+        {
+            return Some(Arc::clone(known));
+        }
+        let octets = fs::read(&file).ok()?;
+        let ready = Arc::new(Kept::new(octets, media_type, modified));
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(path.to_owned(), Arc::clone(&ready));
+        Some(ready)
+    }
+
+    /// Joins a path whose every part is a plain name.
+    fn below(&self, path: &str) -> Option<PathBuf> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        let mut file = self.root.clone();
+        let mut folder_is_real = true;
+        for (depth, part) in path.split('/').enumerate() {
+            if !plain(part) || depth > 4 {
+                return None;
+            }
+            folder_is_real &= depth == 0 || is_folder(&file);
+            file.push(part);
+        }
+        folder_is_real.then_some(file)
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
+}
+
+/// What is published, and how readers and browsers take it.
+fn media_type(path: &str) -> Option<&'static str> {
+    let (name, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+    Some(match extension {
+        "json" => "application/feed+json; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "xsl" => "text/xsl; charset=utf-8",
+        "opml" => "text/x-opml; charset=utf-8",
+        "atom" => "application/atom+xml; charset=utf-8",
+        "rss" => "application/rss+xml; charset=utf-8",
+        "xml" if name.contains("atom") => "application/atom+xml; charset=utf-8",
+        "xml" if name.contains("rss") || name == "feed" => "application/rss+xml; charset=utf-8",
+        "xml" => "application/xml; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        _ => return None,
+    })
+}
+
+impl Kept {
+    /// Makes octets ready: tag, date, and a compressed copy where it is smaller.
+    pub fn new(octets: Vec<u8>, media_type: &'static str, modified: SystemTime) -> Self {
+        let hash = digest::digest(&digest::SHA256, &octets);
+        let tag: String = hash.as_ref()[..12].iter().map(|octet| format!("{octet:02x}")).collect();
+        let mut zip = GzEncoder::new(Vec::new(), Compression::best());
+        let zipped = zip.write_all(&octets).and_then(|()| zip.finish()).ok();
+        Self {
+            modified,
+            length: octets.len() as u64,
+            media_type: HeaderValue::from_static(media_type),
+            zipped: zipped.filter(|zipped| zipped.len() < octets.len()).map(Bytes::from),
+            plain: Bytes::from(octets),
+            tag,
+            date: DateTime::<Utc>::from(modified).format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+        }
+    }
+
+    /// Answers a GET or HEAD: 304 when the client has it already, compressed when it can take that.
+    pub fn answer(&self, asked: &HeaderMap) -> Response<Body> {
+        let zipped = self.zipped.as_ref().filter(|_| takes_gzip(asked));
+        // Two representations, two tags (RFC 9110 8.8.3).
+        let tag = format!("\"{}{}\"", self.tag, if zipped.is_some() { "-gz" } else { "" });
+        let answer = Response::builder()
+            .header(header::ETAG, &tag)
+            .header(header::LAST_MODIFIED, &self.date)
+            .header(header::VARY, "Accept-Encoding")
+            .header(header::CACHE_CONTROL, "public, max-age=300");
+        let answer = if self.is_known(asked) {
+            answer.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+        } else if let Some(zipped) = zipped {
+            answer
+                .header(header::CONTENT_TYPE, &self.media_type)
+                .header(header::CONTENT_ENCODING, "gzip")
+                .body(Body::from(zipped.clone()))
+        } else {
+            answer.header(header::CONTENT_TYPE, &self.media_type).body(Body::from(self.plain.clone()))
+        };
+        answer.expect("every header is made here, of plain ASCII")
+    }
+
+    /// RFC 9110 13.2.2: the date is looked at only where there is no tag.
+    fn is_known(&self, asked: &HeaderMap) -> bool {
+        if asked.contains_key(header::IF_NONE_MATCH) {
+            let tags = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+            return tags.flat_map(|line| line.split(',')).any(|tag| {
+                let tag = tag.trim();
+                let bare = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+                tag == "*" || bare.strip_suffix("-gz").unwrap_or(bare) == self.tag
+            });
+        }
+        let since = asked.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
+        since
+            .and_then(|since| DateTime::parse_from_rfc2822(since).ok())
+            .is_some_and(|since| DateTime::<Utc>::from(self.modified).timestamp() <= since.timestamp())
+    }
+}
+
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let values = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|line| line.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let refused = parts.any(|part| part.replace(' ', "").trim_end_matches(['0', '.']) == "q=");
+        named && !refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn only_published_files_are_served_by_their_plain_names() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("public");
+        fs::create_dir_all(root.join("feeds")).unwrap();
+        fs::write(outside.path().join("secret.xml"), "x").unwrap();
+        fs::write(root.join("feed.xml"), "<rss/>").unwrap();
+        fs::write(root.join("feeds/eau.json"), "{}").unwrap();
+        fs::write(root.join(".hidden.xml"), "x").unwrap();
+        fs::write(root.join("ledger.db"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("out")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret.xml"), root.join("link.xml")).unwrap();
+        let folder = Folder::new(root);
+        assert!(folder.file("feed.xml").is_some());
+        assert!(folder.file("feeds/eau.json").is_some());
+        for path in [
+            "",
+            "/",
+            "../secret.xml",
+            "feeds/../../secret.xml",
+            "..",
+            ".hidden.xml",
+            "ledger.db",
+            "feeds",
+            "out/secret.xml",
+            "link.xml",
+            "%2e%2e/secret.xml",
+            "feed.xml/",
+            "/feed.xml",
+        ] {
+            assert!(folder.file(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn who_has_it_already_gets_304() {
+        let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        let kept = Kept::new("<rss/>".repeat(500).into_bytes(), "application/rss+xml", modified);
+        let status = |headers: &HeaderMap| kept.answer(headers).status().as_u16();
+        assert_eq!(status(&HeaderMap::new()), 200);
+        let first = kept.answer(&HeaderMap::new());
+        let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(status(&asked("if-none-match", &tag)), 304);
+        assert_eq!(status(&asked("if-none-match", &format!("\"x\", W/{tag}"))), 304);
+        assert_eq!(status(&asked("if-none-match", "\"other\"")), 200);
+        assert_eq!(status(&asked("if-modified-since", "Tue, 14 Nov 2023 22:13:20 GMT")), 304);
+        assert_eq!(status(&asked("if-modified-since", "Tue, 14 Nov 2023 22:13:19 GMT")), 200);
+        assert_eq!(status(&asked("if-modified-since", "nonsense")), 200);
+        // The tag outranks the date.
+        let mut both = asked("if-none-match", "\"other\"");
+        both.insert("if-modified-since", HeaderValue::from_static("Tue, 14 Nov 2023 22:13:20 GMT"));
+        assert_eq!(status(&both), 200);
+    }
+
+    #[test]
+    fn compressed_copies_have_a_tag_of_their_own() {
+        let kept = Kept::new("<rss/>".repeat(500).into_bytes(), "text/css", SystemTime::UNIX_EPOCH);
+        let plain = kept.answer(&HeaderMap::new());
+        let zipped = kept.answer(&asked("accept-encoding", "br, gzip;q=0.5"));
+        assert_eq!(zipped.headers()["content-encoding"], "gzip");
+        assert_ne!(plain.headers()["etag"], zipped.headers()["etag"]);
+        for refused in ["gzip;q=0", "gzip; q=0.000", "br", ""] {
+            let answer = kept.answer(&asked("accept-encoding", refused));
+            assert!(!answer.headers().contains_key("content-encoding"), "{refused}");
+        }
+    }
+}
