@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parution::domain::{
-    ArticleId, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
+    ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
     KnownArticle, KnownText, Language, Occasion, Ping, Standing, SubscriberId,
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
-    Added, Bounce, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, NewSubscriber,
-    Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict,
+    Added, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, NewSubscriber, Opening, Pause,
+    ReaderGroup, Step, Subscribers as _, Verdict,
 };
 
 /// A place where ledgers of one engine live.
@@ -453,8 +453,8 @@ fn a_flipped_octet_is_an_error_or_harmless_and_never_a_letter_too_many() {
 
 // The story's furniture.
 
-const ALPHA: Claimer<'_> = Claimer { worker: "alpha", lease: Duration::from_secs(900) };
-const BETA: Claimer<'_> = Claimer { worker: "beta", lease: Duration::from_secs(900) };
+const ALPHA: Claimer<'_> = Claimer { worker: "alpha", lease: Duration::from_mins(15) };
+const BETA: Claimer<'_> = Claimer { worker: "beta", lease: Duration::from_mins(15) };
 
 fn now() -> DateTime<Utc> {
     "2026-11-20T07:00:00Z".parse().unwrap()

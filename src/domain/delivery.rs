@@ -61,10 +61,25 @@ pub enum Outcome {
     Refused(String),
     /// The letter or its sender is refused, not the recipient: it is us.
     LetterRefused(String),
-    /// No blame on anyone: connection, TLS, log-in, 421. Nothing is counted.
+    /// No blame on anyone: connection, 421, refusals before a recipient was named. Nothing is
+    /// counted.
     ServerDown(String),
+    /// Our settings, our password or our name are refused: it will not mend itself. Nothing is
+    /// counted, and the run stops.
+    Misconfigured(String),
     /// The final dot was written and no clear answer came.
     Unknown(String),
+}
+
+/// What an answer or a returned letter says of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Bounce {
+    /// There is no such mailbox.
+    Hard,
+    /// Full, or away for long: several digests in a row make it hard.
+    Soft,
+    /// The reader called a letter spam (RFC 5965).
+    Complaint,
 }
 
 /// How many deliveries of a digest are in each state.

@@ -21,7 +21,7 @@ mod subscriber;
 pub use article::{Article, ArticleId, Attachment, Event, Guid, Status};
 pub use chapeau::{Chapeau, Origin};
 pub use content::Content;
-pub use delivery::{Delivery, DeliveryState, Outcome, Tally};
+pub use delivery::{Bounce, Delivery, DeliveryState, Outcome, Tally};
 pub use digest::{Digest, DigestId, Edition, InlineImage, Occasion};
 pub use fingerprint::{fingerprint, likeness, near};
 pub use html::Html;

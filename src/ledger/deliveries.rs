@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::LedgerError;
-use crate::domain::{DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
+use crate::domain::{Bounce, DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
 
 /// Deliveries: one row for each digest and reader, crossed off alone.
 pub trait Deliveries {
@@ -127,17 +127,6 @@ pub enum Verdict {
     ReaderLeft,
     /// Somebody else has the letter now: stop here.
     LeaseLost,
-}
-
-/// What an answer or a returned letter says of an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bounce {
-    /// There is no such mailbox.
-    Hard,
-    /// Full, or away for long: three different digests in a row make it hard.
-    Soft,
-    /// The reader called a letter spam (RFC 5965).
-    Complaint,
 }
 
 /// Digests in a row whose soft bounce makes an address count as gone.

@@ -17,13 +17,12 @@ mod membership;
 pub mod postgres;
 pub mod sqlite;
 mod subscribers;
+mod worker;
 
 use chrono::{DateTime, Utc};
 
 pub use articles::Articles;
-pub use deliveries::{
-    Bounce, Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
-};
+pub use deliveries::{Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict};
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
 pub use feeds::Feeds;
 pub use key::LedgerKey;
@@ -32,6 +31,7 @@ pub use membership::{
     ImportSource, LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
 };
 pub use subscribers::{Added, NewSubscriber, Subscribers};
+pub use worker::Worker;
 
 /// Everything the ledger can do; one value of it owns one connection to its database.
 pub trait Ledger: Articles + Digests + Deliveries + Membership + Feeds + Send {

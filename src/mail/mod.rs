@@ -6,4 +6,5 @@ pub mod keygen;
 pub mod mailer;
 pub mod outcome;
 pub mod pace;
+pub mod relays;
 pub mod sign;

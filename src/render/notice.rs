@@ -112,7 +112,7 @@ fn plain(letter: &Letter<'_>, writer: &Writer<'_>) -> String {
     }
     paragraph(&wrapped(letter.remark));
     paragraph(letter.record);
-    paragraph(&format!("-- \n{}\n{}", writer.sender, writer.postal_address.trim()).trim_end());
+    paragraph(format!("-- \n{}\n{}", writer.sender, writer.postal_address.trim()).trim_end());
     text.truncate(text.trim_end().len());
     text.push('\n');
     text

@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, Transaction, params};
 
 use super::SqliteLedger;
-use crate::domain::{DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
+use crate::domain::{Bounce, DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
 use crate::ledger::deliveries::soft_count;
 use crate::ledger::{
-    Bounce, Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble,
-    Verdict, instant, millis,
+    Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
+    instant, millis,
 };
 
 impl Deliveries for SqliteLedger {
@@ -28,8 +28,8 @@ impl Deliveries for SqliteLedger {
         })?;
         let mut recovered = Recovered::default();
         for worker in workers {
-            // A lease counts only while its worker may live.
-            let lease_counts = !gone(&worker);
+            // A lease counts only while its worker may live; whoever has the run lock is alone.
+            let lease_counts = self.run_lock.is_none() && !gone(&worker);
             self.write(|tx| {
                 let whose = params![worker, lease_counts, millis(now)];
                 recovered.unclaimed += tx

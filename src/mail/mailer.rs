@@ -1,1 +1,0 @@
-//! Posts one letter: over SMTP, into a folder, or into memory.

@@ -1,1 +1,0 @@
-//! Brings a cut digest to everyone, once.

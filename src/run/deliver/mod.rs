@@ -1,0 +1,117 @@
+//! Brings cut digests to everyone, once, whatever happens.
+//!
+//! One thread owns the ledger and decides (`desk`); each connection has a thread that speaks and
+//! decides nothing (`sender`). All writes that are due at the same moment share one commit, and no
+//! transaction is open while a socket is. Memory is O(connections): letters are claimed a few at a
+//! time, and composed from one mold for each edition.
+//!
+//! # The states
+//!
+//! ```text
+//! Waiting --claim (lease)--> Claimed
+//! Claimed --MAIL, RCPT ok, DATA 354--> Sending      committed BEFORE the final dot
+//! Sending --2xx--> Sent                             committed BEFORE the next command
+//! Sending --4xx--> Waiting, one attempt more        Sending --5xx--> Refused
+//! Sending --lost, time-out, nonsense, crash--> Waiting, one doubt more; the third: InDoubt
+//! Claimed --RCPT 4xx--> Waiting   --RCPT 5xx--> Refused   --421, lost, our own trouble--> Waiting
+//! any open state --the reader left, bounced, complained--> Left
+//! ```
+//!
+//! # What a crash leaves behind
+//!
+//! | the process dies | the ledger says | in truth | the next run |
+//! |---|---|---|---|
+//! | before the cut commits | nothing | nothing | cuts again, with the same articles |
+//! | after the cut | Waiting | not sent | sends |
+//! | after the claim, before Sending commits | Claimed | not sent: there was no dot | sends at once; on another machine when the lease ends |
+//! | Sending committed, the dot not yet or perhaps on the wire | Sending | unknown | a doubt: sends the same octets again |
+//! | 2xx read, Sent not committed | Sending | delivered | the same: the one copy that nobody can avoid (RFC 1047) |
+//! | Sent committed | Sent | delivered | nothing |
+//!
+//! So nobody is lost, and a copy can only follow an answer that never came: one for each open
+//! connection and crash. All copies have one Message-ID and the same octets, and there are never
+//! more than three.
+//!
+//! # When it stops by itself
+//!
+//! Five doubts in a row, or ten among the last fifty letters; three different readers in a row
+//! refused for our sake (the digest pauses for an hour, and nobody is suppressed); a configuration
+//! that every relay refuses; more than a fifth of the letters of a run being copies.
+
+mod breaker;
+mod desk;
+mod report;
+mod sender;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::EmailAddress;
+use crate::ledger::{Ledger, LedgerError};
+use crate::mail::mailer::Mailer;
+use crate::mail::outcome::Retry;
+use crate::mail::pace::Limits;
+use crate::mail::sign::Signer;
+
+pub use report::{Progress, Report, Stop};
+
+/// How letters are delivered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Connections at the same time, shared among the relays.
+    pub connections: usize,
+    pub retry: Retry,
+    /// How long a run stays to try again what waits; what is left is for the next one.
+    pub max_time: Duration,
+    /// How long a claim lasts on a machine that may have gone; longer than any answer may take.
+    pub lease: Duration,
+    /// How soon a letter is tried again that a broken connection kept from being sent.
+    pub after_trouble: Duration,
+    pub pace: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            retry: Retry::default(),
+            max_time: Duration::from_mins(25),
+            lease: Duration::from_mins(15),
+            after_trouble: Duration::from_secs(5),
+            pace: Limits::default(),
+        }
+    }
+}
+
+/// One call of [`deliver`]: what it works with.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    pub mailer: &'a Mailer,
+    pub signer: Option<&'a Signer>,
+    /// The domain of Message-IDs: that of the sender's address.
+    pub domain: &'a str,
+    /// The mailbox that gets returned letters; each letter's own token is put behind a `+` (VERP).
+    pub return_path: Option<&'a EmailAddress>,
+    pub settings: &'a Settings,
+    /// Names this process in leases.
+    pub worker: &'a str,
+    pub clock: &'a (dyn Fn() -> DateTime<Utc> + Sync),
+    /// Becomes true when the run shall end (SIGTERM, SIGINT): no new letter is begun, one whose dot
+    /// is out gets a moment for its answer.
+    pub stop: &'a AtomicBool,
+}
+
+/// Sends what is due, waits for what becomes due within `max_time`, and says how it went. `watch`
+/// is told of progress a few times a second.
+///
+/// # Errors
+/// Only the ledger's: then nothing more was sent, and letters that may be out are doubts.
+pub fn deliver(
+    ledger: &mut dyn Ledger,
+    job: &Job<'_>,
+    watch: &mut dyn FnMut(&Progress),
+) -> Result<Report, LedgerError> {
+    desk::run(ledger, job, watch)
+}

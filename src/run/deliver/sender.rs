@@ -1,0 +1,221 @@
+//! One connection: speaks with a server, and asks the desk before every final dot.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use super::Job;
+use crate::domain::{EmailAddress, Outcome};
+use crate::ledger::Claim;
+use crate::mail::guard;
+use crate::mail::mailer::{Envelope, Session};
+use crate::mail::outcome::Answer;
+use crate::render::letter::{Mold, Reader};
+
+/// How long an idle connection is kept: servers close theirs after minutes.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What the desk tells a connection.
+pub enum Order {
+    Deliver(Box<Task>),
+    /// The ledger says Sending: write the dot.
+    Dot,
+    /// Not this letter: the reader left, the lease is lost, the run ends. No dot.
+    Drop,
+    End,
+}
+
+/// One letter to send.
+pub struct Task {
+    pub claim: Claim,
+    pub mold: Arc<Mold>,
+    pub relay: usize,
+    /// The reader's own token, and the name of this delivery.
+    pub token: String,
+    pub name: String,
+}
+
+/// What a connection tells the desk.
+pub struct Event {
+    pub connection: usize,
+    pub what: What,
+}
+
+pub enum What {
+    /// A session with this relay stands.
+    Opened(usize),
+    /// The server waits for the letter: may the dot be written?
+    AtTheDot,
+    /// The letter was dropped as ordered.
+    Dropped,
+    /// What became of the letter.
+    Answered(Box<Answered>),
+}
+
+pub struct Answered {
+    pub answer: Answer,
+    pub dotted: bool,
+    pub opened: bool,
+}
+
+/// Serves one connection until told to end.
+pub fn serve(
+    connection: usize,
+    job: &Job<'_>,
+    hurry: &AtomicBool,
+    orders: &Receiver<Order>,
+    events: &SyncSender<Event>,
+) {
+    let mut sender = Connection {
+        number: connection,
+        job,
+        hurry,
+        orders,
+        events,
+        session: None,
+        letter: Vec::new(),
+        signed: Vec::new(),
+    };
+    loop {
+        let order = if sender.session.is_some() {
+            match orders.recv_timeout(IDLE) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) => {
+                    sender.hang_up();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        } else {
+            match orders.recv() {
+                Ok(order) => order,
+                Err(_) => return,
+            }
+        };
+        match order {
+            Order::Deliver(task) => {
+                let Some(what) = sender.post(&task) else { return };
+                sender.tell(what);
+            }
+            Order::End => return sender.hang_up(),
+            // Answers to a question that was not asked: the desk is ending.
+            Order::Dot | Order::Drop => return,
+        }
+    }
+}
+
+struct Connection<'m> {
+    number: usize,
+    job: &'m Job<'m>,
+    hurry: &'m AtomicBool,
+    orders: &'m Receiver<Order>,
+    events: &'m SyncSender<Event>,
+    session: Option<(usize, Session<'m>)>,
+    letter: Vec<u8>,
+    signed: Vec<u8>,
+}
+
+impl Connection<'_> {
+    /// Brings one letter as far as it goes; `None` when the desk is gone.
+    fn post(&mut self, task: &Task) -> Option<What> {
+        let answered =
+            |answer, dotted, opened| Some(What::Answered(Box::new(Answered { answer, dotted, opened })));
+        if let Err(what) = self.prepare(task) {
+            let answer = Answer { outcome: Outcome::Misconfigured(what), bounce: None, slow_down: false };
+            return answered(answer, false, true);
+        }
+        let sender = match self.return_address(task) {
+            Ok(sender) => sender,
+            Err(answer) => return answered(answer, false, true),
+        };
+        let envelope = Envelope { sender: sender.as_ref(), recipient: &task.claim.email, name: &task.name };
+        loop {
+            let is_fresh = match self.session_with(task.relay) {
+                Ok(is_fresh) => is_fresh,
+                Err(answer) => return answered(answer, false, false),
+            };
+            let (_, session) = self.session.as_mut()?;
+            let letter = if self.job.signer.is_some() { &self.signed } else { &self.letter };
+            let Err(answer) = session.offer(&envelope, letter.len()) else { break };
+            let lost =
+                !session.is_usable() && !answer.slow_down && matches!(answer.outcome, Outcome::ServerDown(_));
+            self.tidy();
+            // A kept connection may have been closed meanwhile: nothing was said, so once more.
+            if lost && !is_fresh {
+                continue;
+            }
+            return answered(answer, false, true);
+        }
+        // The desk commits while the letter is on its way.
+        self.tell(What::AtTheDot);
+        let (_, session) = self.session.as_mut()?;
+        let letter = if self.job.signer.is_some() { &self.signed } else { &self.letter };
+        let written = session.write(letter);
+        let order = self.orders.recv().ok()?;
+        if !matches!(order, Order::Dot) {
+            self.session = None;
+            return if matches!(order, Order::End) { None } else { Some(What::Dropped) };
+        }
+        if let Err(answer) = written {
+            self.session = None;
+            return answered(answer, false, true);
+        }
+        let answer = session.dot();
+        self.tidy();
+        answered(answer, true, true)
+    }
+
+    /// Composes, signs and checks the letter.
+    fn prepare(&mut self, task: &Task) -> Result<(), String> {
+        let message_id = format!("{}@{}", task.name, self.job.domain);
+        let reader = Reader { to: &task.claim.email, token: &task.token, message_id: &message_id };
+        task.mold.fill(&reader, &mut self.letter);
+        if let Some(signer) = self.job.signer {
+            signer.sign(&self.letter, &mut self.signed).map_err(|e| e.to_string())?;
+        }
+        let letter = if self.job.signer.is_some() { &self.signed } else { &self.letter };
+        guard::check(letter).map_err(|e| format!("digest {}: {e}", task.claim.digest))
+    }
+
+    /// The address that this letter returns to, when it returns.
+    fn return_address(&self, task: &Task) -> Result<Option<EmailAddress>, Answer> {
+        let Some(base) = self.job.return_path else { return Ok(None) };
+        let own = format!("{}+{}@{}", base.local(), task.name, base.domain());
+        EmailAddress::parse(&own).map(Some).map_err(|e| Answer {
+            outcome: Outcome::Misconfigured(format!("the return address cannot carry a token: {e}")),
+            bounce: None,
+            slow_down: false,
+        })
+    }
+
+    /// Makes sure of an open session with this relay; says whether it is new.
+    fn session_with(&mut self, relay: usize) -> Result<bool, Answer> {
+        if self.session.as_ref().is_some_and(|(with, _)| *with == relay) {
+            return Ok(false);
+        }
+        self.hang_up();
+        let session = self.job.mailer.open(relay, self.hurry)?;
+        self.session = Some((relay, session));
+        self.tell(What::Opened(relay));
+        Ok(true)
+    }
+
+    /// Closes a session that cannot take another letter.
+    fn tidy(&mut self) {
+        if self.session.as_ref().is_some_and(|(_, session)| !session.is_usable()) {
+            self.hang_up();
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if let Some((_, session)) = self.session.take() {
+            session.quit();
+        }
+    }
+
+    fn tell(&self, what: What) {
+        // A desk that is gone has closed the orders too, which ends this thread.
+        let _ = self.events.send(Event { connection: self.number, what });
+    }
+}
