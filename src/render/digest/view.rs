@@ -78,7 +78,8 @@ pub struct ArticleView {
     pub event: Vec<LabelView>,
     pub chapeau_html: String,
     pub chapeau_text: String,
-    /// The links of the chapeau that the text has not yet named.
+    /// The links of the chapeau: the text names each as often as the HTML leads there, since filters
+    /// count them.
     pub links: Vec<LinkView>,
     pub files_label: String,
     pub files: Vec<LinkView>,

@@ -62,7 +62,6 @@ pub fn view(draft: &Draft<'_>, extent: Extent, target: Target) -> Built {
         too_heavy: 0,
         problems: Vec::new(),
         link_texts: BTreeMap::new(),
-        named: Vec::new(),
     };
     let digest = maker.digest();
     if maker.too_heavy > 0 {
@@ -92,8 +91,6 @@ struct Maker<'a> {
     problems: Vec<Problem>,
     /// The URL that each link text leads to: no text may lead to two places (RGAA 6.1).
     link_texts: BTreeMap<String, String>,
-    /// URLs that the plain text names already: each stands there once.
-    named: Vec<String>,
 }
 
 impl Maker<'_> {
@@ -170,8 +167,7 @@ impl Maker<'_> {
 
     fn intro(&mut self, intro: &super::Intro) -> (String, String, Vec<LinkView>) {
         let inlined = inline(intro.html.as_str(), self.draft.theme, &mut |_| None, &|url| self.link(url));
-        let links = self.unnamed(inlined.links);
-        (inlined.html, self.words.set(&blocks(&intro.text)), links)
+        (inlined.html, self.words.set(&blocks(&intro.text)), inlined.links)
     }
 
     /// The lead, then the others in the groups that were asked for; titles without text are not here.
@@ -210,7 +206,6 @@ impl Maker<'_> {
         let url = self.link(article.link.as_str());
         let date = article.published.map(|at| self.words.dates.full(at.date_naive())).unwrap_or_default();
         let title = self.link_text(&words.set(&line(&article.title)), &url, &date);
-        self.named.push(url.clone());
         let role = if lead { Role::Lead } else { Role::Side };
         let image = content.image().and_then(|image| {
             let alt = if image.alt.trim().is_empty() { None } else { Some(line(&image.alt)) };
@@ -281,8 +276,7 @@ impl Maker<'_> {
             };
             inline(chapeau.html.as_str(), draft.theme, &mut show, &link)
         };
-        let links = self.unnamed(inlined.links);
-        (words.set(&inlined.html), plain, links)
+        (words.set(&inlined.html), plain, inlined.links)
     }
 
     /// The attached files, each with a text that says what and of which kind.
@@ -293,10 +287,6 @@ impl Maker<'_> {
             let url = self.link(file.url.as_str());
             let text = self.link_text(&file_text(file), &url, &title);
             files.push(LinkView { text, url });
-        }
-        // The plain text names each URL once; a file that the chapeau links is still offered.
-        for file in &files {
-            self.named.push(file.url.clone());
         }
         files
     }
@@ -309,7 +299,6 @@ impl Maker<'_> {
             let url = self.link(article.link.as_str());
             let date = article.published.map(|at| self.words.dates.long(at.date_naive())).unwrap_or_default();
             let text = self.link_text(&self.words.set(&line(&article.title)), &url, &date);
-            self.named.push(url.clone());
             titles.push(LinkView { text, url });
         }
         titles
@@ -378,18 +367,6 @@ impl Maker<'_> {
             alt: used.alt,
             caption: String::new(),
         })
-    }
-
-    /// The links that the plain text has not named yet, each once.
-    fn unnamed(&mut self, links: Vec<LinkView>) -> Vec<LinkView> {
-        let mut new = Vec::new();
-        for link in links {
-            if !self.named.contains(&link.url) {
-                self.named.push(link.url.clone());
-                new.push(link);
-            }
-        }
-        new
     }
 
     /// A text for a link, with a hint when the same text already leads elsewhere.
