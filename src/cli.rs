@@ -101,6 +101,9 @@ pub struct Preview {
     /// Where digest.html, digest.txt and digest.eml are written
     #[arg(long, value_name = "FOLDER", default_value = "preview")]
     pub out: PathBuf,
+    /// Open it in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `parution send`.

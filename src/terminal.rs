@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IsTerminal, Stdout, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parution::cli::LogFormat;
+use parution::run::deliver::Progress;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -34,6 +35,11 @@ impl Terminal {
         }))
     }
 
+    /// A bar for letters, with rate and remaining time; silent when nobody looks on.
+    pub fn progress(&self) -> LetterBar {
+        LetterBar { watched: self.interactive && io::stderr().is_terminal(), bar: None }
+    }
+
     fn forgive(&mut self, result: io::Result<()>) -> io::Result<()> {
         match result {
             Err(error)
@@ -61,6 +67,41 @@ impl Counter {
 impl Drop for Counter {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How delivery goes on, shown on standard error while a person looks on.
+pub struct LetterBar {
+    watched: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl LetterBar {
+    pub fn at(&mut self, progress: &Progress) {
+        if !self.watched {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template(
+                "{bar:32} {human_pos} of {human_len} letters, {per_sec}, {eta} {msg}",
+            );
+            ProgressBar::new(progress.total)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        bar.set_message(match progress.waiting_until {
+            Some(until) => format!("(waiting until {})", until.format("%H:%M UTC")),
+            None => String::new(),
+        });
+    }
+}
+
+impl Drop for LetterBar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -40,6 +40,7 @@ contract! {
     a_fresh_ledger_knows_nothing_and_has_a_key_that_stays,
     the_baseline_is_taken_once,
     what_was_announced_stays_announced,
+    a_problem_is_new_once_and_again_after_it_was_mended,
     a_cut_freezes_everything_or_nothing,
     an_article_enters_one_scheduled_digest_only,
     a_manual_name_exists_once_and_announces_nothing,
@@ -80,6 +81,15 @@ fn the_baseline_is_taken_once(engine: &dyn Engine) {
     assert!(!ledger.take_baseline(&[article("/late/")], now()).unwrap());
     assert_eq!(ledger.baseline().unwrap(), Some(now()));
     assert_eq!(ledger.known_articles().unwrap(), [article("/new/"), old]);
+}
+
+fn a_problem_is_new_once_and_again_after_it_was_mended(engine: &dyn Engine) {
+    let mut ledger = engine.open();
+    let problems = |list: &[&str]| list.iter().map(|p| (*p).to_owned()).collect::<Vec<String>>();
+    assert_eq!(ledger.new_problems(&problems(&["a", "b"])).unwrap(), [0, 1]);
+    assert!(ledger.new_problems(&problems(&["a", "b"])).unwrap().is_empty());
+    assert_eq!(ledger.new_problems(&problems(&["b", "c"])).unwrap(), [1]);
+    assert_eq!(ledger.new_problems(&problems(&["a"])).unwrap(), [0]);
 }
 
 fn what_was_announced_stays_announced(engine: &dyn Engine) {

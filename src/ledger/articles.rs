@@ -20,4 +20,8 @@ pub trait Articles {
     /// Notes where articles are now and what they look like. One that was announced stays
     /// announced, whatever `announced` says here.
     fn remember(&mut self, articles: &[KnownArticle]) -> Result<(), LedgerError>;
+
+    /// Notes which problems the site has now, and says which of them (as places in the list) it did
+    /// not have the last time: cron should wake a person once for each.
+    fn new_problems(&mut self, problems: &[String]) -> Result<Vec<usize>, LedgerError>;
 }

@@ -1,11 +1,20 @@
 //! What cron calls: feeds, then what waits, then a digest if one is due.
+//!
+//! The order is the promise. Feeds are published first: they announce what the letter links to.
+//! Letters of earlier digests go next, so that nobody's is overtaken. Then a digest is cut, in one
+//! transaction, and delivered. A run that dies anywhere leaves a state from which the next goes on.
 
 use std::io::Write;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::{Ending, Fault, feeds, news};
-use crate::domain::{Article, Gravity, Problem};
+use super::cut::{self, Cutting, Digesting};
+use super::deliver::{self, Progress};
+use super::digest::{ByHand, Style};
+use super::news::{self, News};
+use super::{Ending, Fault, feeds};
+use crate::domain::{Article, Gravity, Occasion, Problem};
 use crate::ledger::Ledger;
 use crate::read::folder::{self, Scan};
 use crate::select::{FirstRun, Policy};
@@ -13,8 +22,14 @@ use crate::select::{FirstRun, Policy};
 /// What the whole job needs to know.
 pub struct Job<'a> {
     pub feeds: feeds::Order<'a>,
+    pub style: &'a Style<'a>,
+    /// The editor's introduction, used when the file is there and new.
+    pub intro: &'a Path,
     pub policy: &'a Policy,
     pub first_run: FirstRun,
+    pub delivery: &'a deliver::Job<'a>,
+    /// Where letters go, in words.
+    pub destination: &'a str,
     /// Go on where the job would stop and ask.
     pub yes: bool,
     /// Say why each article was left out.
@@ -22,27 +37,60 @@ pub struct Job<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Runs the job on a site that was just scanned.
+/// Runs the job on a site that was just scanned. `watch` is told how delivery goes on.
 ///
 /// # Errors
 /// When the ledger, the disk or the site's state does not allow it; nothing was sent.
-pub fn run(job: &Job, scan: &Scan, ledger: &mut dyn Ledger, out: &mut dyn Write) -> Result<Ending, Fault> {
+pub fn run(
+    job: &Job,
+    scan: &Scan,
+    ledger: &mut dyn Ledger,
+    watch: &mut dyn FnMut(&Progress),
+    out: &mut dyn Write,
+) -> Result<Ending, Fault> {
     if !ledger.lock_run()? {
         writeln!(out, "another run is at work; it does what there is to do")?;
         return Ok(Ending::Done);
     }
-    let mut articles = scan.articles.clone();
-    let mut fingerprint = |article: &Article| body_fingerprint(scan, article);
-    let news = news::look(&mut articles, ledger, &mut fingerprint, job.now, job.policy, job.first_run)?;
+    let (articles, news) = look(scan, ledger, job.policy, job.first_run, job.now)?;
     if let Some(guard) = news.guard.filter(|_| !job.yes) {
         return Err(Fault(guard.to_string()));
     }
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(&job.feeds, &articles, &content, Some(ledger))?;
-    tell_feeds(&report, out)?;
-    news::record(&news, ledger, job.now)?;
-    let _ = job.verbose;
-    Ok(Ending::look_if(say_problems(scan.problems.iter().chain(&report.problems), out)?))
+    let mut ending = tell_feeds(&report, out)?;
+    if !news::record(&news, ledger, job.now)? {
+        return Err(Fault("another first run was faster; run again".to_owned()));
+    }
+    tell_news(&news, &articles, job.verbose, out)?;
+    let mut problems: Vec<Problem> = scan.problems.iter().chain(&report.problems).cloned().collect();
+
+    if ledger.tally(None)?.open() > 0 {
+        ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+    }
+    if !news.selection.chosen.is_empty() {
+        let digesting = Digesting {
+            chosen: &news.selection.chosen,
+            occasion: Occasion::Scheduled,
+            style: job.style,
+            by_hand: &ByHand::default(),
+            intro: job.intro,
+            force: false,
+            now: job.now,
+        };
+        let cutting = cut::cut(&digesting, scan, ledger)?;
+        ending = ending.and(tell_cutting(&cutting, news.selection.chosen.len(), out)?);
+        if let Cutting::Cut { problems: more, .. } | Cutting::Flawed { problems: more, .. } = &cutting {
+            problems.extend(more.iter().cloned());
+        }
+        if matches!(cutting, Cutting::Cut { .. }) {
+            ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+        }
+    } else if news.baseline.is_none() {
+        writeln!(out, "digest: nothing new")?;
+    }
+    ledger.note_run(job.now)?;
+    Ok(ending.and(tell_problems(&problems, ledger, out)?))
 }
 
 /// Builds the feeds and nothing else: what is new stays new.
@@ -56,45 +104,135 @@ pub fn feeds_only(
     ledger: &mut dyn Ledger,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
-    let mut articles = scan.articles.clone();
-    let mut fingerprint = |article: &Article| body_fingerprint(scan, article);
     // Only for the guids that readers know: nothing is written down.
-    news::look(&mut articles, ledger, &mut fingerprint, order.now, policy, FirstRun::Baseline)?;
+    let (articles, _) = look(scan, ledger, policy, FirstRun::Baseline, order.now)?;
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(order, &articles, &content, Some(ledger))?;
-    tell_feeds(&report, out)?;
-    Ok(Ending::look_if(say_problems(scan.problems.iter().chain(&report.problems), out)?))
+    let ending = tell_feeds(&report, out)?;
+    let mut worst = false;
+    for problem in scan.problems.iter().chain(&report.problems).filter(|p| p.gravity == Gravity::Error) {
+        writeln!(out, "{problem}")?;
+        worst = true;
+    }
+    Ok(ending.and(Ending::look_if(worst)))
 }
 
-/// How near two bodies are is asked of an article whose path is new; a body that cannot be read is
-/// near to nothing.
-fn body_fingerprint(scan: &Scan, article: &Article) -> u64 {
-    folder::content(scan, article).map_or(0, |(content, _)| {
-        crate::domain::fingerprint(&crate::read::markdown::plain_text(&content.body))
-    })
+/// Holds a scan against the ledger; the articles bear the guids that readers know.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn look(
+    scan: &Scan,
+    ledger: &mut dyn Ledger,
+    policy: &Policy,
+    first_run: FirstRun,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Article>, News), Fault> {
+    let mut articles = scan.articles.clone();
+    // A body that cannot be read is near to nothing.
+    let mut fingerprint = |article: &Article| {
+        folder::content(scan, article).map_or(0, |(content, _)| {
+            crate::domain::fingerprint(&crate::read::markdown::plain_text(&content.body))
+        })
+    };
+    let news = news::look(&mut articles, ledger, &mut fingerprint, now, policy, first_run)?;
+    Ok((articles, news))
 }
 
-fn tell_feeds(report: &feeds::Report, out: &mut dyn Write) -> Result<(), Fault> {
-    if report.written.is_empty() {
-        writeln!(out, "feeds: {} feeds, nothing changed", report.feeds)?;
+/// Delivers what is open, and says how it went.
+///
+/// # Errors
+/// When the ledger fails, or the mail server's settings keep everything from being tried.
+pub fn deliver_open(
+    delivery: &deliver::Job,
+    destination: &str,
+    ledger: &mut dyn Ledger,
+    watch: &mut dyn FnMut(&Progress),
+    out: &mut dyn Write,
+) -> Result<Ending, Fault> {
+    let report = deliver::deliver(ledger, delivery, watch)?;
+    writeln!(out, "letters: {report} ({destination})")?;
+    if let Some(reason) = report.could_not_try() {
+        return Err(Fault(reason.to_owned()));
+    }
+    Ok(report.ending())
+}
+
+fn tell_feeds(report: &feeds::Report, out: &mut dyn Write) -> Result<Ending, Fault> {
+    let feeds = report.feeds;
+    for objection in &report.objections {
+        writeln!(out, "{objection}")?;
+    }
+    if !report.objections.is_empty() {
+        writeln!(out, "feeds: the published ones stay as they are")?;
+    } else if report.written.is_empty() && report.removed.is_empty() {
+        writeln!(out, "feeds: {feeds} feeds, nothing changed")?;
     } else {
-        writeln!(
-            out,
-            "feeds: {} entries in {} feeds, {} files written",
-            report.entries,
-            report.feeds,
-            report.written.len()
-        )?;
+        let (entries, files) = (report.entries, report.written.len());
+        writeln!(out, "feeds: {entries} entries in {feeds} feeds, {files} files written")?;
+    }
+    Ok(Ending::look_if(!report.objections.is_empty()))
+}
+
+fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Write) -> Result<(), Fault> {
+    if let Some(known) = news.baseline {
+        writeln!(out, "first run: {known} articles are taken as known; nobody is mailed about them")?;
+    }
+    for (index, before) in &news.moved {
+        let article = &articles[*index];
+        writeln!(out, "moved: {before} is now {}; readers keep it as it was", article.id)?;
+    }
+    if verbose {
+        for (index, reason) in &news.selection.left_out {
+            writeln!(out, "left out: {}: {reason}", articles[*index].source.display())?;
+        }
     }
     Ok(())
 }
 
-/// Prints what someone must look at; `true` when there is something.
-fn say_problems<'a>(problems: impl Iterator<Item = &'a Problem>, out: &mut dyn Write) -> Result<bool, Fault> {
-    let mut some = false;
-    for problem in problems.filter(|p| p.gravity == Gravity::Error) {
-        writeln!(out, "{problem}")?;
-        some = true;
+fn tell_cutting(cutting: &Cutting, articles: usize, out: &mut dyn Write) -> Result<Ending, Fault> {
+    match cutting {
+        Cutting::Cut { digest, deliveries, subject, .. } => {
+            writeln!(out, "digest {digest}: «{subject}», {articles} articles for {deliveries} readers")?;
+            return Ok(Ending::Done);
+        }
+        Cutting::NoReaders => {
+            writeln!(
+                out,
+                "digest: {articles} new articles wait for a first reader — parution subscribers import, or add"
+            )?;
+            return Ok(Ending::Done);
+        }
+        Cutting::Overtaken => writeln!(out, "digest: another run announced these articles meanwhile")?,
+        Cutting::NameTaken(digest) => writeln!(out, "digest: this name was used before, by digest {digest}")?,
+        Cutting::Flawed { flaws, .. } => {
+            writeln!(out, "digest: not sent, the letter is not fit for readers:")?;
+            for flaw in flaws {
+                writeln!(out, "  {flaw}")?;
+            }
+            writeln!(out, "  (parution preview shows it; parution send --force sends it all the same)")?;
+        }
     }
-    Ok(some)
+    Ok(Ending::Look)
+}
+
+/// Prints each grave problem once in its life; later runs only count it.
+fn tell_problems(
+    problems: &[Problem],
+    ledger: &mut dyn Ledger,
+    out: &mut dyn Write,
+) -> Result<Ending, Fault> {
+    let mut lines: Vec<String> =
+        problems.iter().filter(|p| p.gravity == Gravity::Error).map(ToString::to_string).collect();
+    lines.sort();
+    lines.dedup();
+    let new = ledger.new_problems(&lines)?;
+    for &at in &new {
+        writeln!(out, "{}", lines[at])?;
+    }
+    let known = lines.len() - new.len();
+    if known > 0 {
+        writeln!(out, "{known} problems known since an earlier run (parution check)")?;
+    }
+    Ok(Ending::look_if(!new.is_empty()))
 }

@@ -2,6 +2,7 @@
 
 pub mod bounces;
 pub mod check;
+pub mod cut;
 pub mod deliver;
 pub mod digest;
 pub mod feeds;

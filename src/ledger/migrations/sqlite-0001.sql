@@ -25,6 +25,11 @@ CREATE TABLE article (
 ) WITHOUT ROWID;
 CREATE INDEX article_by_id ON article (id);
 
+-- What was wrong with the site when it was last read, so that each problem is reported once.
+CREATE TABLE told_problem (
+    problem TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
 CREATE TABLE digest (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     manual_name  TEXT    UNIQUE,    -- NULL for a scheduled digest

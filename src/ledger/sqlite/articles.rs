@@ -1,5 +1,7 @@
 //! Articles in SQLite.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
@@ -52,6 +54,26 @@ impl Articles for SqliteLedger {
             return Ok(());
         }
         self.write(|tx| remember(tx, articles))
+    }
+
+    fn new_problems(&mut self, problems: &[String]) -> Result<Vec<usize>, LedgerError> {
+        let told: BTreeSet<String> = self.read(|tx| {
+            tx.prepare_cached("SELECT problem FROM told_problem")?.query_map([], |row| row.get(0))?.collect()
+        })?;
+        let new = (0..problems.len()).filter(|&at| !told.contains(&problems[at])).collect::<Vec<_>>();
+        let now: BTreeSet<&String> = problems.iter().collect();
+        if new.is_empty() && now.len() == told.len() {
+            return Ok(new);
+        }
+        self.write(|tx| {
+            tx.execute("DELETE FROM told_problem", [])?;
+            let mut insert = tx.prepare_cached("INSERT INTO told_problem (problem) VALUES (?1)")?;
+            for problem in now {
+                insert.execute([problem])?;
+            }
+            Ok(())
+        })?;
+        Ok(new)
     }
 }
 

@@ -59,23 +59,10 @@ pub fn view(draft: &Draft<'_>, extent: Extent, target: Target) -> Built {
         target,
         images: Vec::new(),
         weight: 0,
-        too_heavy: 0,
         problems: Vec::new(),
         link_texts: BTreeMap::new(),
     };
     let digest = maker.digest();
-    if maker.too_heavy > 0 {
-        maker.problems.push(Problem {
-            path: "parution.yml".into(),
-            line: None,
-            gravity: Gravity::Warning,
-            what: format!(
-                "{} images are left out: a letter carries {ALL_IMAGES} octets of them",
-                maker.too_heavy
-            ),
-            remedy: "set `digest.max_items` lower, or `digest.images` to linked".to_owned(),
-        });
-    }
     Built { digest, images: maker.images, problems: maker.problems }
 }
 
@@ -86,8 +73,6 @@ struct Maker<'a> {
     target: Target,
     images: Vec<InlineImage>,
     weight: usize,
-    /// Images left out because the letter would be too heavy.
-    too_heavy: usize,
     problems: Vec<Problem>,
     /// The URL that each link text leads to: no text may lead to two places (RGAA 6.1).
     link_texts: BTreeMap<String, String>,
@@ -264,17 +249,18 @@ impl Maker<'_> {
             return (format!("<p style=\"margin:0\">{}</p>", escape(&short)), short, Vec::new());
         }
         let own = content.image().map(|image| image.url.to_string());
+        let mut found = Vec::new();
         let inlined = {
-            let (draft, target) = (self.draft, self.target);
-            let link = |url: &str| link(draft, target, url);
+            let draft = self.draft;
             let mut show = |url: &str| {
                 if own.as_deref() == Some(url) {
                     return None;
                 }
+                found.push(url.to_owned());
                 let alt = content.images.iter().find(|image| image.url.as_str() == url);
                 self.picture(url, Role::Figure, &alt.map(|image| line(&image.alt)).unwrap_or_default())
             };
-            inline(chapeau.html.as_str(), draft.theme, &mut show, &link)
+            inline(chapeau.html.as_str(), draft.theme, &mut show, &|url| with_utm(draft, url))
         };
         (words.set(&inlined.html), plain, inlined.links)
     }
@@ -348,7 +334,6 @@ impl Maker<'_> {
         } else {
             if !self.images.iter().any(|other| other.content_id == image.content_id) {
                 if self.weight + image.bytes.len() > ALL_IMAGES {
-                    self.too_heavy += 1;
                     return None;
                 }
                 self.weight += image.bytes.len();
@@ -391,14 +376,14 @@ impl Maker<'_> {
     }
 
     fn link(&self, url: &str) -> String {
-        link(self.draft, self.target, url)
+        if self.target == Target::Letter { with_utm(self.draft, url) } else { url.to_owned() }
     }
 }
 
-/// The URL, in letters with the campaign's parameters when the site's own server will see them.
-fn link(draft: &Draft<'_>, target: Target, url: &str) -> String {
+/// The URL with the campaign's parameters, when the site's own server will see them.
+fn with_utm(draft: &Draft<'_>, url: &str) -> String {
     let (Some(utm), Ok(mut parsed)) = (&draft.settings.utm, Url::parse(url)) else { return url.to_owned() };
-    if target == Target::Archive || parsed.host_str() != draft.site.url.host_str() {
+    if parsed.host_str() != draft.site.url.host_str() {
         return url.to_owned();
     }
     parsed

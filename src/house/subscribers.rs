@@ -1,87 +1,20 @@
-//! Opens what a command needs (settings, site, ledger) and hands it to `run`.
+//! `parution subscribers …`: from options to one verb of `run::subscribers`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
-use parution::cli::{self, Global};
-use parution::config::{Config, Place};
-use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{Filter, Ledger, Membership, Opening};
-use parution::read::folder::{self, Scan};
+use parution::cli;
+use parution::ledger::{Filter, Membership};
 use parution::read::roster::{Column, Encoding, Hints, standing_named};
 use parution::run::subscribers::import::{self, Import};
-use parution::run::{Ending, Fault, feeds, job, subscribers};
+use parution::run::{Ending, Fault, subscribers};
 
+use super::House;
 use crate::terminal::Terminal;
 
-/// The real world, as far as commands are told of it.
-pub struct House {
-    config: Config,
-    now: DateTime<Utc>,
-    verbose: bool,
-}
-
 impl House {
-    /// Finds the site and checks the settings; opens nothing else yet.
-    pub fn open(global: &Global, now: DateTime<Utc>) -> Result<Self, Fault> {
-        let here = std::env::current_dir()?;
-        let place = Place::find(&here, global.site.as_deref(), global.config.as_deref())?;
-        let config = Config::load(place, &|name| std::env::var(name).ok())?;
-        Ok(Self { config, now, verbose: global.verbose > 0 })
-    }
-
-    fn scan(&self) -> Result<Scan, Fault> {
-        Ok(folder::scan(&self.config.place.site, &self.config.reading)?)
-    }
-
-    fn ledger(&self) -> Result<Box<dyn Ledger>, Fault> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| Fault(format!("no random numbers: {error}")))?;
-        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-        let opening = Opening { now: self.now, random, machine, adopt: false };
-        Ok(Box::new(SqliteLedger::open(&self.config.ledger, &opening)?))
-    }
-
-    fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {
-        let feeds = &self.config.feeds;
-        feeds::Order {
-            site: &scan.site,
-            settings: &feeds.settings,
-            folder: &self.config.paths.public,
-            opml: feeds.opml.as_deref(),
-            hosts: &feeds.hosts,
-            redirects: &feeds.redirects,
-            force,
-            now: self.now,
-        }
-    }
-
-    /// `parution run`.
-    pub fn run(&self, options: &cli::Run, out: &mut Terminal) -> Result<Ending, Fault> {
-        let scan = self.scan()?;
-        let mut ledger = self.ledger()?;
-        let job = job::Job {
-            feeds: self.feeds_order(&scan, options.yes),
-            policy: &self.config.digest.policy,
-            first_run: self.config.first_run,
-            yes: options.yes,
-            verbose: self.verbose,
-            now: self.now,
-        };
-        job::run(&job, &scan, ledger.as_mut(), out)
-    }
-
-    /// `parution feeds`.
-    pub fn feeds(&self, options: &cli::Feeds, out: &mut Terminal) -> Result<Ending, Fault> {
-        let scan = self.scan()?;
-        let mut ledger = self.ledger()?;
-        let order = self.feeds_order(&scan, options.force);
-        job::feeds_only(&order, &self.config.digest.policy, &scan, ledger.as_mut(), out)
-    }
-
     /// `parution subscribers …`.
     pub fn subscribers(&self, verb: &cli::Subscribers, out: &mut Terminal) -> Result<Ending, Fault> {
         use cli::Subscribers as Verb;
@@ -100,6 +33,29 @@ impl House {
             Verb::Suppress { address, lift } => subscribers::suppress(ledger, address, *lift, self.now, out),
             Verb::Stats { json } => subscribers::stats(ledger, *json, out),
         }
+    }
+
+    /// Takes in the list that is kept in a file beside the settings, if there is one.
+    pub(super) fn take_in_the_list(
+        &self,
+        ledger: &mut dyn Membership,
+        out: &mut Terminal,
+    ) -> Result<(), Fault> {
+        let Some(list) = &self.config.list.file else { return Ok(()) };
+        let import = Import {
+            name: list.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            consent: list.consent.clone(),
+            ..Import::default()
+        };
+        let before = ledger.confirmed()?;
+        let file = File::open(&list.path).map_err(|e| Fault(format!("{}: {e}", list.path.display())))?;
+        let mut said = Vec::new();
+        let ending = import::import(ledger, file, &import, self.now, &mut |_| {}, &mut said)?;
+        // The same list at every run is no news.
+        if ending == Ending::Look || ledger.confirmed()? != before {
+            out.write_all(&said)?;
+        }
+        Ok(())
     }
 
     fn import(

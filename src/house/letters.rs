@@ -1,0 +1,170 @@
+//! `parution run`, `preview` and `send`: what letters are made with, and where they go.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use chrono::{DateTime, Utc};
+use parution::cli;
+use parution::domain::{Occasion, Site};
+use parution::ledger::Worker;
+use parution::mail::mailer::{Folder, Mailer};
+use parution::mail::sign::Signer;
+use parution::read::folder::Scan;
+use parution::render::digest::Templates;
+use parution::render::letter::ListSettings;
+use parution::run::cut::{self, Digesting};
+use parution::run::digest::{self, ByHand, Style};
+use parution::run::{Ending, Fault, deliver, job, preview};
+
+use super::House;
+use crate::clock;
+use crate::terminal::Terminal;
+
+/// What letters of this site are made with, read once.
+struct Desk {
+    list: ListSettings,
+    templates: Templates,
+    signer: Option<Signer>,
+    mailer: Mailer,
+    destination: String,
+    deliver: deliver::Settings,
+    worker: Worker,
+    stop: Arc<AtomicBool>,
+}
+
+impl Desk {
+    fn delivery<'a>(&'a self, clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> deliver::Job<'a> {
+        deliver::Job {
+            mailer: &self.mailer,
+            signer: self.signer.as_ref(),
+            domain: self.list.sender.domain(),
+            return_path: None,
+            settings: &self.deliver,
+            worker: self.worker.name(),
+            clock,
+            stop: &self.stop,
+        }
+    }
+}
+
+impl House {
+    fn desk(&self, site: &Site) -> Result<Desk, Fault> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        }
+        let outbox = &self.config.paths.outbox;
+        Ok(Desk {
+            list: self.config.list.for_site(site)?,
+            templates: digest::read_templates(self.config.digest.templates.as_ref())?,
+            signer: None,
+            mailer: Mailer::Folder(Folder::new(outbox)),
+            destination: format!("into {}", self.shown(outbox)),
+            deliver: deliver::Settings::default(),
+            worker: Worker::here(),
+            stop,
+        })
+    }
+
+    fn style<'a>(&'a self, desk: &'a Desk) -> Style<'a> {
+        let digest = &self.config.digest;
+        Style {
+            settings: &digest.settings,
+            theme: &digest.theme,
+            templates: &desk.templates,
+            list: &desk.list,
+            logo: digest.logo.as_ref().map(|(path, alt)| (path.as_str(), alt.as_str())),
+            cache: &self.config.paths.cache,
+        }
+    }
+
+    /// `parution run`.
+    pub fn run(&self, options: &cli::Run, out: &mut Terminal) -> Result<Ending, Fault> {
+        let scan = self.scan()?;
+        let desk = self.desk(&scan.site)?;
+        let mut ledger = self.ledger()?;
+        self.take_in_the_list(ledger.as_mut(), out)?;
+        let time = self.time();
+        let job = job::Job {
+            feeds: self.feeds_order(&scan, options.yes),
+            style: &self.style(&desk),
+            intro: &self.config.digest.intro,
+            policy: &self.config.digest.policy,
+            first_run: self.config.first_run,
+            delivery: &desk.delivery(&time),
+            destination: &desk.destination,
+            yes: options.yes,
+            verbose: self.verbose,
+            now: self.now,
+        };
+        let mut bar = out.progress();
+        job::run(&job, &scan, ledger.as_mut(), &mut |progress| bar.at(progress), out)
+    }
+
+    /// `parution preview`.
+    pub fn preview(&self, options: &cli::Preview, out: &mut Terminal) -> Result<Ending, Fault> {
+        let scan = self.scan()?;
+        let desk = self.desk(&scan.site)?;
+        let mut ledger = self.ledger()?;
+        let (_, news) =
+            job::look(&scan, ledger.as_mut(), &self.config.digest.policy, self.config.first_run, self.now)?;
+        write!(out, "{}", preview::table(&preview::rows(&scan, &news.selection)))?;
+        if news.selection.chosen.is_empty() {
+            writeln!(out, "nothing new: there is no digest to look at")?;
+            return Ok(Ending::Done);
+        }
+        let made = self.make(&scan, &desk, &news.selection.chosen, ledger.as_mut())?;
+        let written = preview::write(&made, desk.list.sender.domain(), desk.signer.as_ref(), &options.out)?;
+        for flaw in &made.flaws {
+            writeln!(out, "not fit to send: {flaw}")?;
+        }
+        for problem in &made.problems {
+            writeln!(out, "{problem}")?;
+        }
+        for path in &written {
+            writeln!(out, "{}", path.display())?;
+        }
+        if options.open {
+            open(&written[0])?;
+        }
+        Ok(Ending::look_if(!made.flaws.is_empty()))
+    }
+
+    fn make(
+        &self,
+        scan: &Scan,
+        desk: &Desk,
+        chosen: &[usize],
+        ledger: &mut dyn parution::ledger::Ledger,
+    ) -> Result<digest::Made, Fault> {
+        let digesting = Digesting {
+            chosen,
+            occasion: Occasion::Scheduled,
+            style: &self.style(desk),
+            by_hand: &ByHand::default(),
+            intro: &self.config.digest.intro,
+            force: false,
+            now: self.now,
+        };
+        let wishes = digest::wishes(&ledger.reader_groups()?);
+        cut::make(&digesting, scan, &wishes, ledger)
+    }
+
+    /// The instant that commands act in, moving on as time does.
+    fn time(&self) -> impl Fn() -> DateTime<Utc> + Sync + use<> {
+        let (now, began) = (self.now, clock());
+        move || now + (clock() - began)
+    }
+}
+
+/// Opens a file in the person's browser.
+fn open(path: &std::path::Path) -> Result<(), Fault> {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    Command::new(opener)
+        .arg(path)
+        .spawn()
+        .map(drop)
+        .map_err(|error| Fault(format!("{opener}: {error} — open {} yourself", path.display())))
+}

@@ -1,0 +1,82 @@
+//! Opens what a command needs (settings, site, ledger) and hands it to `run`.
+
+mod letters;
+mod subscribers;
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use parution::cli::{self, Global};
+use parution::config::{Config, Place};
+use parution::ledger::sqlite::SqliteLedger;
+use parution::ledger::{Ledger, Opening};
+use parution::read::folder::{self, Scan};
+use parution::run::{Ending, Fault, check, feeds, job};
+
+use crate::terminal::Terminal;
+
+/// The real world, as far as commands are told of it.
+pub struct House {
+    config: Config,
+    now: DateTime<Utc>,
+    verbose: bool,
+}
+
+impl House {
+    /// Finds the site and checks the settings; opens nothing else yet.
+    pub fn open(global: &Global, now: DateTime<Utc>) -> Result<Self, Fault> {
+        let here = std::env::current_dir()?;
+        let place = Place::find(&here, global.site.as_deref(), global.config.as_deref())?;
+        let config = Config::load(place, &|name| std::env::var(name).ok())?;
+        Ok(Self { config, now, verbose: global.verbose > 0 })
+    }
+
+    /// A path as a person would name it: from the folder parution was started in.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.config.place.here).unwrap_or(path).display().to_string()
+    }
+
+    fn scan(&self) -> Result<Scan, Fault> {
+        Ok(folder::scan(&self.config.place.site, &self.config.reading)?)
+    }
+
+    fn ledger(&self) -> Result<Box<dyn Ledger>, Fault> {
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| Fault(format!("no random numbers: {error}")))?;
+        let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
+        let opening = Opening { now: self.now, random, machine, adopt: false };
+        Ok(Box::new(SqliteLedger::open(&self.config.ledger, &opening)?))
+    }
+
+    fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {
+        let feeds = &self.config.feeds;
+        feeds::Order {
+            site: &scan.site,
+            settings: &feeds.settings,
+            folder: &self.config.paths.public,
+            opml: feeds.opml.as_deref(),
+            hosts: &feeds.hosts,
+            redirects: &feeds.redirects,
+            force,
+            now: self.now,
+        }
+    }
+
+    /// `parution feeds`.
+    pub fn feeds(&self, options: &cli::Feeds, out: &mut Terminal) -> Result<Ending, Fault> {
+        let scan = self.scan()?;
+        let mut ledger = self.ledger()?;
+        let order = self.feeds_order(&scan, options.force);
+        job::feeds_only(&order, &self.config.digest.policy, &scan, ledger.as_mut(), out)
+    }
+
+    /// `parution check`.
+    pub fn check(&self, options: &cli::Check, out: &mut Terminal) -> Result<Ending, Fault> {
+        let form = match (options.json, out.interactive) {
+            (true, _) => check::Form::Json,
+            (false, true) if std::env::var_os("NO_COLOR").is_none() => check::Form::Colour,
+            (false, _) => check::Form::Lines,
+        };
+        Ok(check::check(&self.scan()?, form, out)?)
+    }
+}
