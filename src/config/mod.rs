@@ -14,7 +14,9 @@ mod list;
 mod paths;
 mod place;
 mod reading;
+mod schedule;
 mod selection;
+mod smtp;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use url::Url;
 
+use crate::domain::Schedule;
 use crate::read::folder;
 use crate::select::FirstRun;
 use crate::yaml;
@@ -31,6 +34,7 @@ pub use feeds::FeedsConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
 pub use place::Place;
+pub use smtp::SmtpConfig;
 
 /// The largest settings file, octets. A larger one is a mistake or an attack.
 const LARGEST: u64 = 256 * 1024;
@@ -45,6 +49,9 @@ pub struct Config {
     pub digest: DigestConfig,
     pub list: List,
     pub feeds: FeedsConfig,
+    pub smtp: SmtpConfig,
+    /// When `run` cuts a digest by itself.
+    pub schedule: Schedule,
     /// The ledger's file.
     pub ledger: PathBuf,
 }
@@ -59,6 +66,8 @@ struct Wire {
     digest: digest::Wire,
     theme: digest::ThemeWire,
     list: list::Wire,
+    smtp: smtp::Wire,
+    schedule: schedule::Wire,
     public: Option<String>,
     outbox: Option<String>,
     cache: Option<String>,
@@ -112,15 +121,28 @@ impl Config {
         Self::check(place, wire, environment).map_err(|refusal| ConfigError::Setting { file, refusal })
     }
 
-    fn check(place: Place, wire: Wire, _environment: Environment) -> Result<Self, Refusal> {
+    fn check(place: Place, wire: Wire, environment: Environment) -> Result<Self, Refusal> {
         let paths =
             Paths::check(&place, wire.public.as_deref(), wire.outbox.as_deref(), wire.cache.as_deref())?;
         let reading = reading::check(wire.site, wire.fields)?;
         let first_run = selection::first_run(wire.first_run.as_deref())?;
         let digest = digest::check(wire.digest, wire.theme, &place)?;
         let list = List::check(wire.list, &place)?;
+        let smtp = smtp::check(wire.smtp, &place, environment)?;
+        let schedule = schedule::check(&wire.schedule)?;
         let ledger = place.output(".parution/ledger.db");
-        Ok(Self { place, paths, reading, first_run, digest, list, feeds: feeds::check(), ledger })
+        Ok(Self {
+            place,
+            paths,
+            reading,
+            first_run,
+            digest,
+            list,
+            feeds: feeds::check(),
+            smtp,
+            schedule,
+            ledger,
+        })
     }
 }
 

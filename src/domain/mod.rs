@@ -14,6 +14,7 @@ mod known_text;
 mod language;
 mod ping;
 mod problem;
+mod schedule;
 mod segment;
 mod site;
 mod subscriber;
@@ -31,6 +32,7 @@ pub use known_text::KnownText;
 pub use language::Language;
 pub use ping::Ping;
 pub use problem::{Gravity, Problem};
+pub use schedule::{Due, NotASchedule, Schedule};
 pub use segment::{Segment, Wish, segments};
 pub use site::{Collection, Site};
 pub use subscriber::{
