@@ -1,12 +1,19 @@
 //! kramdown source to sanitised HTML with absolute URLs, and HTML to plain text.
+//!
+//! Nothing is fetched, nothing is random; the same text on the same page gives the same octets.
 
+mod plain;
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use pulldown_cmark::{Options, Parser, html};
 use url::Url;
 
 use crate::domain::{Gravity, Html, Problem, Site};
-use crate::read::sanitise;
+use crate::read::{kramdown, liquid, sanitise};
+
+pub use plain::plain_text;
 
 /// Where a text stands: what its links are relative to, and how to name it in a [`Problem`].
 #[derive(Clone, Copy)]
@@ -29,6 +36,11 @@ pub trait Links {
     /// The address of a document of the site: a path such as `_posts/2026-01-01-a.md` (`link`), or
     /// a name such as `2026-01-01-a` (`post_url`).
     fn url_of(&self, reference: &str) -> Option<Url>;
+
+    /// A picture of the site's own that stands for the video on a page elsewhere, if it has one.
+    fn picture_of(&self, _video: &str) -> Option<Url> {
+        None
+    }
 }
 
 /// A site of which nothing is known: every `{% link %}` is reported as unresolved.
@@ -52,46 +64,53 @@ pub struct Rendered {
 pub const LONGEST_TEXT: usize = 1 << 20;
 
 /// Renders a text of a site to HTML that a feed or a letter may carry. Never panics; a text beyond
-/// the limits gives empty HTML and a [`Problem`] that names the limit.
+/// the limits gives empty HTML, or HTML that is cut short, and a [`Problem`] that names the limit.
 #[must_use]
 pub fn render(source: &str, page: &Page) -> Rendered {
+    let mut guard = sanitise::Guard::new(page);
     if source.len() > LONGEST_TEXT {
-        let problem = Problem {
-            path: page.path.to_owned(),
-            line: Some(page.first_line),
-            gravity: Gravity::Error,
-            what: format!("the text is {} octets long, over the limit of 1 MiB", source.len()),
-            remedy: "split the article".to_owned(),
-        };
-        return Rendered { html: Html::default(), problems: vec![problem] };
+        let what = format!("the text is {} octets long, over the limit of 1 MiB", source.len());
+        guard.report(0, Gravity::Error, what, "split the article");
+        return Rendered { html: Html::default(), problems: guard.problems };
     }
-    let mut raw = String::with_capacity(source.len() * 3 / 2);
-    html::push_html(
-        &mut raw,
-        Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH),
-    );
-    Rendered { html: sanitise::clean(&raw, page), problems: Vec::new() }
+    // A parser that panics is a fault of ours; it must not take the other articles with it.
+    let html = catch_unwind(AssertUnwindSafe(|| {
+        let source = normalised(source);
+        let source = liquid::resolve(&source, page, &mut guard);
+        let (html, limits) = kramdown::to_html(&source, &mut guard);
+        for (line, limit) in limits {
+            guard.report(
+                line,
+                Gravity::Warning,
+                limit,
+                "simplify the text; what goes beyond is shown as typed",
+            );
+        }
+        sanitise::clean(&html)
+    }));
+    let html = html.unwrap_or_else(|_| {
+        guard.report(
+            0,
+            Gravity::Error,
+            "the text could not be read",
+            "report this article as a fault of parution",
+        );
+        Html::default()
+    });
+    Rendered { html, problems: guard.problems }
 }
 
-/// The words of a fragment as plain text: paragraphs separated by a blank line, list items begun
-/// with a dash, figures left out.
-#[must_use]
-pub fn plain_text(html: &Html) -> String {
-    let mut text = String::with_capacity(html.as_str().len());
-    let mut inside_tag = false;
-    for c in html.as_str().replace("</p>", "\n\n</p>").chars() {
-        match c {
-            '<' => inside_tag = true,
-            '>' if inside_tag => inside_tag = false,
-            c if !inside_tag => text.push(c),
-            _ => {}
+/// Lines end in `\n`, the last one too; no byte order mark, no control characters.
+fn normalised(source: &str) -> Cow<'_, str> {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let is_odd = |b: u8| b < b' ' && b != b'\n' && b != b'\t';
+    if source.bytes().any(is_odd) {
+        let mut plain = source.replace("\r\n", "\n").replace('\r', "\n");
+        plain.retain(|c| c >= ' ' || c == '\n' || c == '\t');
+        if !plain.ends_with('\n') {
+            plain.push('\n');
         }
+        return Cow::Owned(plain);
     }
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&nbsp;", "\u{a0}")
-        .replace("&amp;", "&")
-        .trim()
-        .to_owned()
+    if source.ends_with('\n') { Cow::Borrowed(source) } else { Cow::Owned(format!("{source}\n")) }
 }

@@ -1,0 +1,680 @@
+//! Turns a document into pulldown-cmark's events, and has them written as HTML.
+//!
+//! Every tag that an author's hand had a part in passes the [`Ink`], which may change its
+//! attributes, or refuse it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Tag as Mark, TagEnd, html};
+
+use super::attributes::Attributes;
+use super::entities;
+use super::heading_id::{self, HeadingIds};
+use super::lines::ListKind;
+use super::spans::{self, Attached, Piece, Purse};
+use super::tree::{Alignment, Block, Document, Kind};
+
+/// Who decides what becomes of a tag.
+pub trait Ink {
+    /// Looks at an opening tag, and may change its attributes. `line` counts from 0.
+    fn open(&mut self, name: &str, attributes: &mut Attributes, line: u32) -> Fate;
+}
+
+/// What becomes of an element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    Keep,
+    /// Only what it holds is kept.
+    Unwrap,
+    /// Gone with all that it holds.
+    Drop,
+    /// This HTML stands in its place.
+    Replace(String),
+}
+
+/// Writes a document.
+pub fn write(document: &Document, purse: &Purse, ink: &mut dyn Ink) -> String {
+    let mut writer = Writer {
+        document,
+        purse,
+        ink,
+        out: String::new(),
+        events: Vec::new(),
+        ids: HeadingIds::default(),
+        footnotes: Vec::new(),
+        footnotes_at: None,
+        line: 0,
+    };
+    for block in &document.blocks {
+        writer.block(block);
+        writer.flush();
+    }
+    writer.write_footnotes();
+    writer.out
+}
+
+struct Writer<'d, 'i> {
+    document: &'d Document,
+    purse: &'d Purse,
+    ink: &'i mut dyn Ink,
+    out: String,
+    /// What is not written yet.
+    events: Vec<Event<'d>>,
+    ids: HeadingIds,
+    /// The footnotes in the order of their first mention, with how often each is mentioned.
+    footnotes: Vec<(&'d str, u32)>,
+    /// Where a list with `{:footnotes}` asks for them.
+    footnotes_at: Option<usize>,
+    line: u32,
+}
+
+impl<'d> Writer<'d, '_> {
+    fn flush(&mut self) {
+        html::push_html(&mut self.out, self.events.drain(..));
+    }
+
+    fn html(&mut self, html: impl Into<CowStr<'d>>) {
+        self.events.push(Event::Html(html.into()));
+    }
+
+    fn attributes(&self, block: &Block) -> Attributes {
+        let mut attributes = block.attributes.clone();
+        if let Some(list) = &block.list {
+            attributes.apply(list, &self.document.lists);
+        }
+        attributes
+    }
+
+    /// Opens an element: as an event when it has no attributes. `None` when it is not kept.
+    fn open(&mut self, block: &Block, name: &str, mark: Option<Mark<'d>>) -> bool {
+        let mut attributes = self.attributes(block);
+        if attributes.is_empty()
+            && let Some(mark) = mark
+        {
+            self.events.push(Event::Start(mark));
+            return true;
+        }
+        match self.ink.open(name, &mut attributes, block.line) {
+            Fate::Keep => {}
+            _ => return false,
+        }
+        self.html(start_tag(name, &attributes));
+        false
+    }
+
+    fn nested(&mut self, block: &'d Block, name: &'static str, mark: Option<(Mark<'d>, TagEnd)>) {
+        let (start, end) = mark.unzip();
+        let native = self.open(block, name, start);
+        for child in &block.children {
+            self.block(child);
+        }
+        match end {
+            Some(end) if native => self.events.push(Event::End(end)),
+            _ => self.html(format!("</{name}>\n")),
+        }
+    }
+
+    fn block(&mut self, block: &'d Block) {
+        self.line = block.line;
+        match &block.kind {
+            Kind::Paragraph { text, bare: true } | Kind::Words(text) => self.words(text),
+            Kind::Paragraph { text, .. } => self.paragraph(block, text),
+            Kind::Heading { level, text } => self.heading(block, *level, text),
+            Kind::Quote => {
+                let mark = (Mark::BlockQuote(None::<BlockQuoteKind>), TagEnd::BlockQuote(None));
+                self.nested(block, "blockquote", Some(mark));
+            }
+            Kind::List(kind) => self.list(block, *kind),
+            Kind::Item => self.nested(block, "li", Some((Mark::Item, TagEnd::Item))),
+            Kind::DefinitionList => self.nested(block, "dl", None),
+            Kind::Term(text) => self.leaf(block, "dt", text),
+            Kind::Definition { .. } => self.nested(block, "dd", None),
+            Kind::Code { text, language } => self.code(block, text, language.as_deref()),
+            Kind::Rule => {
+                if self.open(block, "hr", Some(Mark::Paragraph)) {
+                    self.events.pop();
+                    self.events.push(Event::Rule);
+                }
+            }
+            Kind::Math(text) => {
+                let native = self.open(block, "div", Some(Mark::Paragraph));
+                if native {
+                    self.events.pop();
+                }
+                self.events.push(Event::Text(format!("\\[{text}\\]\n").into()));
+                if !native {
+                    self.html("</div>\n");
+                }
+            }
+            Kind::Table(alignments) => self.table(block, alignments),
+            // These show nothing, or are written by their table.
+            Kind::Blank(_)
+            | Kind::End(_)
+            | Kind::TableHead
+            | Kind::TableBody
+            | Kind::TableFoot
+            | Kind::Row
+            | Kind::Cell(_) => {}
+            Kind::Element { name, raw } => self.element(block, name, *raw),
+            Kind::RawText(text) => {
+                let mut escaped = String::with_capacity(text.len());
+                entities::escape(text, &mut escaped);
+                self.html(escaped);
+            }
+        }
+    }
+
+    fn paragraph(&mut self, block: &'d Block, text: &'d str) {
+        let pieces = self.read(text);
+        if let Some(caption) = standalone(&pieces) {
+            return self.figure(block, caption, pieces);
+        }
+        let native = self.open(block, "p", Some(Mark::Paragraph));
+        self.pieces(pieces);
+        self.close(native, "p", TagEnd::Paragraph);
+    }
+
+    /// An image alone in its paragraph that asks to be a figure: its class and id become those of
+    /// the figure, its alternative text is the caption.
+    fn figure(&mut self, block: &'d Block, caption: String, mut pieces: Vec<Piece<'d>>) {
+        let mut attributes = self.attributes(block);
+        if let Some(attached) = pieces[0].attached.as_mut() {
+            for key in ["class", "id"] {
+                if attributes.get(key).is_none()
+                    && let Some(value) = attached.list.attributes.remove(key)
+                {
+                    attributes.set(key, value);
+                }
+            }
+        }
+        self.ink.open("figure", &mut attributes, block.line);
+        self.html(start_tag("figure", &attributes));
+        self.pieces(pieces);
+        self.html("<figcaption>");
+        self.events.push(Event::Text(caption.into()));
+        self.html("</figcaption></figure>\n");
+    }
+
+    fn close(&mut self, native: bool, name: &str, end: TagEnd) {
+        if native {
+            self.events.push(Event::End(end));
+        } else {
+            self.html(format!("</{name}>\n"));
+        }
+    }
+
+    fn leaf(&mut self, block: &'d Block, name: &str, text: &'d str) {
+        self.open(block, name, None);
+        self.words(text);
+        self.html(format!("</{name}>\n"));
+    }
+
+    fn heading(&mut self, block: &'d Block, level: usize, text: &'d str) {
+        let pieces = self.read(text);
+        let mut attributes = self.attributes(block);
+        if self.document.auto_ids && attributes.get("id").is_none() {
+            let id = self.ids.id(&heading_id::words(&pieces));
+            attributes.set("id", id);
+        }
+        let name = format!("h{level}");
+        let only_id = attributes.iter().all(|(key, _)| key == "id");
+        // A heading is always kept: the ink has a say in its attributes only.
+        self.ink.open(&name, &mut attributes, block.line);
+        if only_id {
+            let level = HeadingLevel::try_from(level).unwrap_or(HeadingLevel::H6);
+            let id = attributes.remove("id").filter(|id| !id.trim().is_empty()).map(CowStr::from);
+            self.events.push(Event::Start(Mark::Heading { level, id, classes: vec![], attrs: vec![] }));
+            self.pieces(pieces);
+            self.events.push(Event::End(TagEnd::Heading(level)));
+        } else {
+            self.html(start_tag(&name, &attributes));
+            self.pieces(pieces);
+            self.html(format!("</{name}>\n"));
+        }
+    }
+
+    fn list(&mut self, block: &'d Block, kind: ListKind) {
+        if let Some(list) = &block.list {
+            if list.refers_to("toc") {
+                return;
+            }
+            if list.refers_to("footnotes") && self.footnotes_at.is_none() {
+                self.flush();
+                self.footnotes_at = Some(self.out.len());
+                return;
+            }
+        }
+        match kind {
+            ListKind::Bulleted => self.nested(block, "ul", Some((Mark::List(None), TagEnd::List(false)))),
+            ListKind::Numbered => self.nested(block, "ol", Some((Mark::List(Some(1)), TagEnd::List(true)))),
+        }
+    }
+
+    fn code(&mut self, block: &'d Block, text: &'d str, language: Option<&'d str>) {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let kind = language.map_or(CodeBlockKind::Indented, |name| CodeBlockKind::Fenced(name.into()));
+        let attributes = self.attributes(block);
+        let from_class = attributes
+            .get("class")
+            .and_then(|classes| classes.split_whitespace().find_map(|class| class.strip_prefix("language-")));
+        let kind = match from_class {
+            Some(name) => CodeBlockKind::Fenced(name.to_owned().into()),
+            None => kind,
+        };
+        if from_class.is_none() && !attributes.is_empty() {
+            let mut attributes = attributes;
+            self.ink.open("pre", &mut attributes, block.line);
+            self.html(start_tag("pre", &attributes));
+            self.html("<code>");
+            self.events.push(Event::Text(text.into()));
+            self.html("\n</code></pre>\n");
+            return;
+        }
+        self.events.push(Event::Start(Mark::CodeBlock(kind)));
+        self.events.push(Event::Text(text.into()));
+        self.events.push(Event::Text("\n".into()));
+        self.events.push(Event::End(TagEnd::CodeBlock));
+    }
+
+    fn table(&mut self, block: &'d Block, alignments: &[Alignment]) {
+        self.open(block, "table", None);
+        for section in &block.children {
+            let (name, cell_name) = match section.kind {
+                Kind::TableHead => ("thead", "th"),
+                Kind::TableFoot => ("tfoot", "td"),
+                _ => ("tbody", "td"),
+            };
+            self.html(format!("<{name}>\n"));
+            for row in &section.children {
+                self.html("<tr>\n");
+                for (cell, alignment) in row.children.iter().zip(alignments) {
+                    let Kind::Cell(text) = &cell.kind else { continue };
+                    let align = match alignment {
+                        Alignment::None => "",
+                        Alignment::Left => " align=\"left\"",
+                        Alignment::Right => " align=\"right\"",
+                        Alignment::Center => " align=\"center\"",
+                    };
+                    self.html(format!("<{cell_name}{align}>"));
+                    if text.is_empty() {
+                        self.html("\u{a0}");
+                    }
+                    self.words(text);
+                    self.html(format!("</{cell_name}>\n"));
+                }
+                self.html("</tr>\n");
+            }
+            self.html(format!("</{name}>\n"));
+        }
+        self.html("</table>\n");
+    }
+
+    fn element(&mut self, block: &'d Block, name: &'d str, raw: bool) {
+        let mut attributes = Attributes::default();
+        for (key, value) in self.attributes(block).iter() {
+            attributes.set(key, entities::resolved(value).into_owned());
+        }
+        let fate = self.ink.open(name, &mut attributes, block.line);
+        match fate {
+            Fate::Keep => self.html(start_tag(name, &attributes)),
+            Fate::Unwrap => {}
+            Fate::Drop => return,
+            Fate::Replace(html) => return self.html(html),
+        }
+        for child in &block.children {
+            self.block(child);
+        }
+        if fate == Fate::Keep && !super::tag::is_void(name) {
+            self.html(format!("</{name}>"));
+        }
+        if !raw || matches!(fate, Fate::Unwrap) {
+            self.html("\n");
+        }
+    }
+
+    fn read(&self, text: &'d str) -> Vec<Piece<'d>> {
+        spans::read(text, self.document, self.purse)
+    }
+
+    fn words(&mut self, text: &'d str) {
+        let pieces = self.read(text);
+        self.pieces(pieces);
+    }
+
+    /// Passes what was read in words on, attributes settled and footnotes numbered.
+    fn pieces(&mut self, pieces: Vec<Piece<'d>>) {
+        let mut open: Vec<Closing> = Vec::new();
+        let mut pieces = pieces.into_iter();
+        let mut in_code = 0_usize;
+        while let Some(Piece { event, attached }) = pieces.next() {
+            match event {
+                Event::Text(text) if in_code == 0 => self.text(text),
+                Event::Html(text) => {
+                    let mut escaped = String::with_capacity(text.len());
+                    entities::escape(&text, &mut escaped);
+                    self.events.push(Event::InlineHtml(escaped.into()));
+                }
+                Event::FootnoteReference(name) => self.footnote(&name),
+                Event::Code(text) => self.code_span(text, attached),
+                Event::Start(Mark::Image { dest_url, title, .. }) => {
+                    let alt = match pieces.next() {
+                        Some(Piece { event: Event::Text(alt), .. }) => alt,
+                        _ => "".into(),
+                    };
+                    pieces.next();
+                    self.image(&dest_url, &alt, &title, attached);
+                }
+                Event::Start(Mark::Link { dest_url, title, .. }) => {
+                    let mut attributes = Attributes::default();
+                    attributes.set("href", entities::resolved(&dest_url).into_owned());
+                    if !title.is_empty() {
+                        attributes.set("title", entities::resolved(&title).into_owned());
+                    }
+                    let closing = self.span_element("a", attributes, attached, &mut pieces);
+                    open.extend(closing);
+                }
+                Event::Start(mark) => {
+                    let name = match mark {
+                        Mark::Emphasis => "em",
+                        Mark::Strong => "strong",
+                        _ => "del",
+                    };
+                    if attached.is_none() {
+                        self.events.push(Event::Start(mark));
+                        open.push(Closing::Native);
+                    } else {
+                        let closing = self.span_element(name, Attributes::default(), attached, &mut pieces);
+                        open.extend(closing);
+                    }
+                }
+                Event::End(end) => match open.pop() {
+                    Some(Closing::Native) => self.events.push(Event::End(end)),
+                    Some(closing) => self.close_span(closing, &mut in_code),
+                    None => {}
+                },
+                Event::InlineHtml(name) if name.starts_with('/') => {
+                    if let Some(closing) = open.pop() {
+                        self.close_span(closing, &mut in_code);
+                    }
+                }
+                Event::InlineHtml(name) => {
+                    let is_void = attached.as_ref().is_some_and(|attached| attached.is_void);
+                    let closing = self.span_element(&name, Attributes::default(), attached, &mut pieces);
+                    if !is_void {
+                        if matches!(&closing, Some(Closing::Tag { is_code: true, .. })) {
+                            in_code += 1;
+                        }
+                        open.extend(closing);
+                    }
+                }
+                event => self.events.push(event),
+            }
+        }
+    }
+
+    fn close_span(&mut self, closing: Closing, in_code: &mut usize) {
+        if let Closing::Tag { name, is_code } = closing {
+            *in_code -= usize::from(is_code);
+            self.events.push(Event::InlineHtml(format!("</{name}>").into()));
+        }
+    }
+
+    /// Opens an element inside words; `None` when nothing is left to be closed.
+    fn span_element(
+        &mut self,
+        name: &str,
+        mut attributes: Attributes,
+        attached: Option<Box<Attached>>,
+        pieces: &mut std::vec::IntoIter<Piece<'d>>,
+    ) -> Option<Closing> {
+        let is_void = attached.as_ref().is_some_and(|attached| attached.is_void);
+        self.attach(&mut attributes, attached);
+        match self.ink.open(name, &mut attributes, self.line) {
+            Fate::Keep => {
+                self.events.push(Event::InlineHtml(start_tag(name, &attributes).into()));
+                Some(Closing::Tag { name: name.to_owned(), is_code: name == "code" })
+            }
+            Fate::Unwrap => Some(Closing::Nothing),
+            fate => {
+                if let Fate::Replace(html) = fate {
+                    self.events.push(Event::InlineHtml(html.into()));
+                }
+                if !is_void {
+                    skip_element(pieces);
+                }
+                None
+            }
+        }
+    }
+
+    fn attach(&self, attributes: &mut Attributes, attached: Option<Box<Attached>>) {
+        if let Some(attached) = attached {
+            for (key, value) in attached.attributes.iter() {
+                attributes.set(key, entities::resolved(value).into_owned());
+            }
+            // The address stands in the text: a list cannot change it.
+            let kept: Vec<_> = ["href", "src", "alt"]
+                .iter()
+                .filter_map(|key| Some((*key, attributes.get(key)?.to_owned())))
+                .collect();
+            attributes.apply(&attached.list, &self.document.lists);
+            for (key, value) in kept {
+                attributes.set(key, value);
+            }
+        }
+    }
+
+    fn image(&mut self, address: &str, alt: &str, title: &str, attached: Option<Box<Attached>>) {
+        let mut attributes = Attributes::default();
+        attributes.set("src", entities::resolved(address).into_owned());
+        attributes.set("alt", entities::resolved(alt).into_owned());
+        if !title.is_empty() {
+            attributes.set("title", entities::resolved(title).into_owned());
+        }
+        self.attach(&mut attributes, attached);
+        match self.ink.open("img", &mut attributes, self.line) {
+            Fate::Keep => self.events.push(Event::InlineHtml(start_tag("img", &attributes).into())),
+            Fate::Replace(html) => self.events.push(Event::InlineHtml(html.into())),
+            Fate::Unwrap => self.events.push(Event::Text(alt.to_owned().into())),
+            Fate::Drop => {}
+        }
+    }
+
+    fn code_span(&mut self, text: CowStr<'d>, attached: Option<Box<Attached>>) {
+        let Some(attached) = attached else {
+            self.events.push(Event::Code(text));
+            return;
+        };
+        let mut attributes = Attributes::default();
+        self.attach(&mut attributes, Some(attached));
+        self.ink.open("code", &mut attributes, self.line);
+        self.events.push(Event::InlineHtml(start_tag("code", &attributes).into()));
+        self.events.push(Event::Text(text));
+        self.events.push(Event::InlineHtml("</code>".into()));
+    }
+
+    /// Text, in which abbreviations are marked.
+    fn text(&mut self, text: CowStr<'d>) {
+        if self.document.abbreviations.is_empty() {
+            self.events.push(Event::Text(text));
+            return;
+        }
+        let mut from = 0;
+        let mut at = 0;
+        while at < text.len() {
+            let rest = &text[at..];
+            let begins_word = text[..at].bytes().next_back().is_none_or(|b| !is_word(b));
+            let found = self.document.abbreviations.iter().filter(|_| begins_word).find(|(name, _)| {
+                rest.starts_with(name.as_str()) && !rest[name.len()..].bytes().next().is_some_and(is_word)
+            });
+            if let Some((name, meaning)) = found {
+                self.events.push(Event::Text(text[from..at].to_owned().into()));
+                let mut attributes = Attributes::default();
+                if !meaning.is_empty() {
+                    attributes.set("title", meaning.clone());
+                }
+                self.events.push(Event::InlineHtml(start_tag("abbr", &attributes).into()));
+                self.events.push(Event::Text(name.as_str().into()));
+                self.events.push(Event::InlineHtml("</abbr>".into()));
+                at += name.len();
+                from = at;
+            } else {
+                at += rest.chars().next().map_or(1, char::len_utf8);
+            }
+        }
+        self.events.push(Event::Text(text[from..].to_owned().into()));
+    }
+
+    fn footnote(&mut self, name: &str) {
+        let Some((name, _)) = self.document.footnotes.get_key_value(name) else { return };
+        let number = if let Some(at) = self.footnotes.iter().position(|(other, _)| other == name) {
+            self.footnotes[at].1 += 1;
+            at
+        } else {
+            self.footnotes.push((name, 0));
+            self.footnotes.len() - 1
+        };
+        let repeat = match self.footnotes[number].1 {
+            0 => String::new(),
+            count => format!(":{count}"),
+        };
+        let mut attributes = Attributes::default();
+        attributes.set("href", format!("#fn:{name}"));
+        attributes.set("class", "footnote".to_owned());
+        attributes.set("rel", "footnote".to_owned());
+        self.ink.open("a", &mut attributes, self.line);
+        let link = start_tag("a", &attributes);
+        let number = number + 1;
+        self.events.push(Event::InlineHtml(
+            format!("<sup id=\"fnref:{name}{repeat}\">{link}{number}</a></sup>").into(),
+        ));
+    }
+
+    /// The footnotes that are mentioned, each with its ways back.
+    fn write_footnotes(&mut self) {
+        if self.footnotes.is_empty() {
+            return;
+        }
+        let at = self.footnotes_at.unwrap_or(self.out.len());
+        let after = self.out.split_off(at);
+        self.html("<div class=\"footnotes\">\n<ol>\n");
+        let mut number = 0;
+        // A footnote may mention others, which come after all.
+        while let Some(&(name, _)) = self.footnotes.get(number) {
+            number += 1;
+            self.html(format!("<li id=\"fn:{name}\">\n"));
+            let blocks = &self.document.footnotes[name];
+            let last = blocks.iter().rposition(|block| !matches!(block.kind, Kind::Blank(_) | Kind::End(_)));
+            for (index, block) in blocks.iter().enumerate() {
+                match &block.kind {
+                    Kind::Paragraph { text, .. } if Some(index) == last => {
+                        let native = self.open(block, "p", Some(Mark::Paragraph));
+                        self.words(text);
+                        self.ways_back(name, number, true);
+                        self.close(native, "p", TagEnd::Paragraph);
+                    }
+                    _ => self.block(block),
+                }
+            }
+            if !last.is_some_and(|last| blocks[last].is_paragraph()) {
+                self.html("<p>");
+                self.ways_back(name, number, false);
+                self.html("</p>\n");
+            }
+            self.html("</li>\n");
+        }
+        self.html("</ol>\n</div>\n");
+        self.flush();
+        self.out.push_str(&after);
+    }
+
+    fn ways_back(&mut self, name: &str, number: usize, behind_words: bool) {
+        let repeats = self.footnotes[number - 1].1;
+        let mut html = String::new();
+        for repeat in 0..=repeats {
+            let mut attributes = Attributes::default();
+            let which = if repeat == 0 { String::new() } else { format!(":{repeat}") };
+            attributes.set("href", format!("#fnref:{name}{which}"));
+            attributes.set("class", "reversefootnote".to_owned());
+            self.ink.open("a", &mut attributes, self.line);
+            if behind_words || repeat > 0 {
+                html.push('\u{a0}');
+            }
+            html.push_str(&start_tag("a", &attributes));
+            html.push('↩');
+            if repeat > 0 {
+                let _ = write!(html, "<sup>{}</sup>", repeat + 1);
+            }
+            html.push_str("</a>");
+        }
+        self.events.push(Event::InlineHtml(html.into()));
+    }
+}
+
+/// How an element inside words is closed.
+enum Closing {
+    /// By pulldown-cmark.
+    Native,
+    Tag {
+        name: String,
+        is_code: bool,
+    },
+    Nothing,
+}
+
+/// Skips to behind the end of an element whose opening was just taken.
+fn skip_element(pieces: &mut std::vec::IntoIter<Piece>) {
+    let mut depth = 1;
+    for piece in pieces {
+        match &piece.event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            Event::InlineHtml(name) if name.starts_with('/') => depth -= 1,
+            Event::InlineHtml(_) if !piece.attached.is_some_and(|a| a.is_void) => depth += 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return;
+        }
+    }
+}
+
+/// The alternative text of an image that is alone in its paragraph and asks to be a figure.
+fn standalone(pieces: &[Piece]) -> Option<String> {
+    match pieces {
+        [image, Piece { event: Event::Text(alt), .. }, _]
+            if matches!(image.event, Event::Start(Mark::Image { .. }))
+                && image.attached.as_ref().is_some_and(|a| a.list.refers_to("standalone")) =>
+        {
+            Some(alt.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn start_tag(name: &str, attributes: &Attributes) -> String {
+    let mut tag = String::with_capacity(name.len() + 2);
+    tag.push('<');
+    tag.push_str(name);
+    for (key, value) in attributes.iter() {
+        tag.push(' ');
+        tag.push_str(key);
+        tag.push_str("=\"");
+        tag.push_str(&escape_attribute(value));
+        tag.push('"');
+    }
+    tag.push('>');
+    tag
+}
+
+fn escape_attribute(value: &str) -> Cow<'_, str> {
+    if !value.contains(['&', '<', '>', '"']) {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"))
+}
+
+fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
