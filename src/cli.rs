@@ -109,15 +109,48 @@ pub struct Preview {
 /// `parution send`.
 #[derive(Debug, Args)]
 pub struct Send {
-    /// Send the letter to this address only, marked [TEST]; no state changes
-    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    /// Send the letter to these addresses only, marked [TEST]; no state changes
+    #[arg(long, value_name = "ADDRESS", num_args = 1.., conflicts_with = "dry_run")]
     pub test: Vec<String>,
     /// Say what would be sent to how many, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// These articles and no others, by file or address; they stay news for scheduled digests
+    #[arg(long, value_name = "ARTICLE", num_args = 1..)]
+    pub articles: Vec<String>,
+    /// Names a digest of chosen articles; each name is sent once [default: the day and the articles]
+    #[arg(long, requires = "articles")]
+    pub name: Option<String>,
+    /// The subject, in place of the usual one
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// The line that mail programs show beside the subject
+    #[arg(long, value_name = "TEXT")]
+    pub preheader: Option<String>,
+    /// An introduction in Markdown
+    #[arg(long, value_name = "FILE")]
+    pub intro: Option<PathBuf>,
     /// Go on where parution would stop and ask
     #[arg(long)]
     pub yes: bool,
+    /// Send a letter that parution finds unfit
+    #[arg(long)]
+    pub force: bool,
+    /// Send the latest digest again to those it was refused for
+    #[arg(long, group = "decision")]
+    pub resend_failed: bool,
+    /// Send letters again that may have arrived
+    #[arg(long, group = "decision")]
+    pub resend_in_doubt: bool,
+    /// Take letters that may have arrived as delivered
+    #[arg(long, group = "decision")]
+    pub accept_in_doubt: bool,
+    /// Let paused digests go on
+    #[arg(long, group = "decision")]
+    pub resume: bool,
+    /// Never send what is still open of this digest
+    #[arg(long, value_name = "DIGEST", group = "decision")]
+    pub stop: Option<i64>,
 }
 
 /// `parution subscribers …`.

@@ -46,6 +46,7 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Run(run) => house.run(run, out),
         Command::Feeds(feeds) => house.feeds(feeds, out),
         Command::Preview(preview) => house.preview(preview, out),
+        Command::Send(send) => house.send(send, out),
         Command::Check(check) => house.check(check, out),
         Command::Subscribers(verb) => house.subscribers(verb, out),
         _ => Err(Fault("this command is not here yet".to_owned())),

@@ -23,19 +23,19 @@ use crate::clock;
 use crate::terminal::Terminal;
 
 /// What letters of this site are made with, read once.
-struct Desk {
-    list: ListSettings,
+pub(super) struct Desk {
+    pub(super) list: ListSettings,
     templates: Templates,
-    signer: Option<Signer>,
-    mailer: Mailer,
-    destination: String,
+    pub(super) signer: Option<Signer>,
+    pub(super) mailer: Mailer,
+    pub(super) destination: String,
     deliver: deliver::Settings,
     worker: Worker,
-    stop: Arc<AtomicBool>,
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Desk {
-    fn delivery<'a>(&'a self, clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> deliver::Job<'a> {
+    pub(super) fn delivery<'a>(&'a self, clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> deliver::Job<'a> {
         deliver::Job {
             mailer: &self.mailer,
             signer: self.signer.as_ref(),
@@ -50,7 +50,7 @@ impl Desk {
 }
 
 impl House {
-    fn desk(&self, site: &Site) -> Result<Desk, Fault> {
+    pub(super) fn desk(&self, site: &Site) -> Result<Desk, Fault> {
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -68,7 +68,7 @@ impl House {
         })
     }
 
-    fn style<'a>(&'a self, desk: &'a Desk) -> Style<'a> {
+    pub(super) fn style<'a>(&'a self, desk: &'a Desk) -> Style<'a> {
         let digest = &self.config.digest;
         Style {
             settings: &digest.settings,
@@ -153,7 +153,7 @@ impl House {
     }
 
     /// The instant that commands act in, moving on as time does.
-    fn time(&self) -> impl Fn() -> DateTime<Utc> + Sync + use<> {
+    pub(super) fn time(&self) -> impl Fn() -> DateTime<Utc> + Sync + use<> {
         let (now, began) = (self.now, clock());
         move || now + (clock() - began)
     }

@@ -1,6 +1,7 @@
 //! Opens what a command needs (settings, site, ledger) and hands it to `run`.
 
 mod letters;
+mod send;
 mod subscribers;
 
 use std::path::Path;

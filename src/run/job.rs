@@ -190,7 +190,7 @@ fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Wri
     Ok(())
 }
 
-fn tell_cutting(cutting: &Cutting, articles: usize, out: &mut dyn Write) -> Result<Ending, Fault> {
+pub(super) fn tell_cutting(cutting: &Cutting, articles: usize, out: &mut dyn Write) -> Result<Ending, Fault> {
     match cutting {
         Cutting::Cut { digest, deliveries, subject, .. } => {
             writeln!(out, "digest {digest}: «{subject}», {articles} articles for {deliveries} readers")?;
