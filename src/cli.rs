@@ -93,6 +93,9 @@ pub struct Feeds {
     /// Publish even if the identity of a published article changes, or most entries vanish
     #[arg(long)]
     pub force: bool,
+    /// Print the <link> tags for the site's pages that let browsers find the feeds, and stop
+    #[arg(long, conflicts_with = "force")]
+    pub discovery: bool,
 }
 
 /// `parution preview`.

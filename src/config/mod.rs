@@ -64,6 +64,7 @@ struct Wire {
     fields: reading::FieldsWire,
     first_run: Option<String>,
     digest: digest::Wire,
+    feeds: feeds::Wire,
     theme: digest::ThemeWire,
     list: list::Wire,
     smtp: smtp::Wire,
@@ -138,7 +139,7 @@ impl Config {
             first_run,
             digest,
             list,
-            feeds: feeds::check(),
+            feeds: feeds::check(wire.feeds)?,
             smtp,
             schedule,
             ledger,
@@ -221,10 +222,32 @@ mod tests {
             ("fields:\n  chapo: x\n", "fields.chapo"),
             ("list:\n  file: list.csv\n", "list.consent"),
             ("public: /\n", "public"),
+            ("feeds:\n  all: { rss: ../feed.xml }\n", "feeds.all"),
+            ("feeds:\n  tags: { rss: tags.xml }\n", "feeds.tags"),
+            ("feeds:\n  limit: 0\n", "feeds.limit"),
+            ("feeds:\n  hubs: hub.example.org\n", "feeds.hubs"),
+            ("feeds:\n  icon: javascript:alert(1)\n", "feeds.icon"),
+            ("feeds:\n  formats: []\n", "feeds.formats"),
+            ("feeds:\n  redirects:\n    \"old feed.xml\": feed.xml\n", "feeds.redirects"),
         ] {
             let fault = load(settings).unwrap_err().to_string();
             assert!(fault.contains(key) && fault.contains(" — "), "{settings}: {fault}");
         }
+    }
+
+    #[test]
+    fn feeds_are_named_as_the_site_wants() {
+        let settings = "feeds:\n  formats: [rss, json]\n  tags: true\n  authors: { rss: 'by/{}.xml' }\n  \
+                        names:\n    evenements: { rss: feed.evennements.xml }\n  hubs: https://hub.example.org/\n  \
+                        archives: everywhere\n  text: summary\n  servers: [nginx]\n  opml: false\n";
+        let feeds = load(settings).unwrap().feeds;
+        let tags = feeds.settings.tags.unwrap();
+        assert_eq!((tags.rss.as_deref(), tags.atom), (Some("feeds/tags/{}.xml"), None));
+        assert_eq!(feeds.settings.all.atom, None);
+        assert_eq!(feeds.settings.authors.unwrap().rss.as_deref(), Some("by/{}.xml"));
+        assert_eq!(feeds.settings.named["evenements"].rss.as_deref(), Some("feed.evennements.xml"));
+        assert_eq!((feeds.settings.hubs.len(), feeds.hosts.len(), feeds.opml), (1, 1, None));
+        assert!(feeds.settings.categories.is_none() && feeds.settings.collections.is_some());
     }
 
     #[test]

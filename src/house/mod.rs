@@ -66,8 +66,11 @@ impl House {
     /// `parution feeds`.
     pub fn feeds(&self, options: &cli::Feeds, out: &mut Terminal) -> Result<Ending, Fault> {
         let scan = self.scan()?;
-        let mut ledger = self.ledger()?;
         let order = self.feeds_order(&scan, options.force);
+        if options.discovery {
+            return job::discovery(&order, &scan, out);
+        }
+        let mut ledger = self.ledger()?;
         job::feeds_only(&order, &self.config.digest.policy, &scan, ledger.as_mut(), out)
     }
 

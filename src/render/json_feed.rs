@@ -1,7 +1,5 @@
 //! JSON Feed 1.1.
 
-use std::io::BufRead;
-
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +32,8 @@ pub fn write(channel: &Channel) -> Vec<u8> {
 ///
 /// # Errors
 /// What the parser says.
-pub fn read(document: impl BufRead) -> Result<Vec<Seen>, String> {
-    let feed: Read = serde_json::from_reader(document).map_err(|error| error.to_string())?;
+pub fn read(document: &[u8]) -> Result<Vec<Seen>, String> {
+    let feed: Read = serde_json::from_slice(document).map_err(|error| error.to_string())?;
     Ok(feed
         .items
         .into_iter()

@@ -70,14 +70,8 @@ pub fn write(channel: &Channel) -> Vec<u8> {
     let body = text.split_once("?>").map_or(text.as_str(), |(_, body)| body).trim_start();
     let mut out =
         xml::prologue(channel.place.own.of(Format::Rss), channel.stylesheet.filter(|_| !is_archive));
-    out.reserve(body.len() + 256);
-    for c in body.chars() {
-        match c {
-            AMPERSAND => out.extend_from_slice(b"&#x26;"),
-            LESS_THAN => out.extend_from_slice(b"&#x3C;"),
-            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
+    let body = body.replace(AMPERSAND, "&#x26;").replace(LESS_THAN, "&#x3C;");
+    out.extend_from_slice(body.as_bytes());
     if let (false, Some(_), Some(own)) = (is_archive, channel.stylesheet, channel.place.own.of(Format::Rss)) {
         xml::insert_before(&mut out, &["<item>", "</channel>"], &reading_page::page(channel, own));
     }

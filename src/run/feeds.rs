@@ -6,13 +6,14 @@
 //! that does not listen is told again by the next run.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 
-use super::{Fault, processors};
+use super::{Ending, Fault, processors};
 use crate::domain::{Article, Content, Gravity, Ping, Problem, Site};
 use crate::ledger::Ledger;
 use crate::publish::{self, Family, Publication, websub};
@@ -55,6 +56,37 @@ pub struct Report {
     pub pings: usize,
     /// Hubs that did not take a ping; the next run asks again.
     pub unheard: Vec<String>,
+}
+
+impl Report {
+    /// Says in plain lines what was done, and what was not and why.
+    ///
+    /// # Errors
+    /// The output is closed.
+    pub fn tell(&self, out: &mut dyn Write) -> Result<Ending, Fault> {
+        for objection in &self.objections {
+            writeln!(out, "{objection}")?;
+        }
+        if !self.objections.is_empty() {
+            writeln!(out, "feeds: nothing was published, the old feeds stay")?;
+            return Ok(Ending::Look);
+        }
+        if self.written.is_empty() && self.removed.is_empty() {
+            writeln!(out, "feeds: {} feeds, nothing changed", self.feeds)?;
+        } else {
+            let (entries, feeds, written) = (self.entries, self.feeds, self.written.len());
+            write!(out, "feeds: {entries} entries in {feeds} feeds, {written} files written")?;
+            if !self.removed.is_empty() {
+                write!(out, ", {} old ones removed", self.removed.len())?;
+            }
+            writeln!(out)?;
+        }
+        // A hub is never a fault of the run.
+        for hub in &self.unheard {
+            writeln!(out, "feeds: {hub}; the next run asks again")?;
+        }
+        Ok(Ending::Done)
+    }
 }
 
 /// Reads and renders one article's text.

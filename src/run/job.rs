@@ -58,7 +58,7 @@ pub fn run(
     }
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(&job.feeds, &articles, &content, Some(ledger))?;
-    let mut ending = tell_feeds(&report, out)?;
+    let mut ending = report.tell(out)?;
     if !news::record(&news, ledger, job.now)? {
         return Err(Fault("another first run was faster; run again".to_owned()));
     }
@@ -108,13 +108,23 @@ pub fn feeds_only(
     let (articles, _) = look(scan, ledger, policy, FirstRun::Baseline, order.now)?;
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(order, &articles, &content, Some(ledger))?;
-    let ending = tell_feeds(&report, out)?;
+    let ending = report.tell(out)?;
     let mut worst = false;
     for problem in scan.problems.iter().chain(&report.problems).filter(|p| p.gravity == Gravity::Error) {
         writeln!(out, "{problem}")?;
         worst = true;
     }
     Ok(ending.and(Ending::look_if(worst)))
+}
+
+/// Prints the tags that let browsers and readers find the feeds; writes nothing.
+///
+/// # Errors
+/// When the feeds' names clash.
+pub fn discovery(order: &feeds::Order, scan: &Scan, out: &mut dyn Write) -> Result<Ending, Fault> {
+    let content = |article: &Article| folder::content(scan, article);
+    write!(out, "{}", feeds::discovery(order, &scan.articles, &content)?)?;
+    Ok(Ending::Done)
 }
 
 /// Holds a scan against the ledger; the articles bear the guids that readers know.
@@ -156,22 +166,6 @@ pub fn deliver_open(
         return Err(Fault(reason.to_owned()));
     }
     Ok(report.ending())
-}
-
-fn tell_feeds(report: &feeds::Report, out: &mut dyn Write) -> Result<Ending, Fault> {
-    let feeds = report.feeds;
-    for objection in &report.objections {
-        writeln!(out, "{objection}")?;
-    }
-    if !report.objections.is_empty() {
-        writeln!(out, "feeds: the published ones stay as they are")?;
-    } else if report.written.is_empty() && report.removed.is_empty() {
-        writeln!(out, "feeds: {feeds} feeds, nothing changed")?;
-    } else {
-        let (entries, files) = (report.entries, report.written.len());
-        writeln!(out, "feeds: {entries} entries in {feeds} feeds, {files} files written")?;
-    }
-    Ok(Ending::look_if(!report.objections.is_empty()))
 }
 
 fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Write) -> Result<(), Fault> {

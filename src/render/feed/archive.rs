@@ -63,7 +63,7 @@ pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, 
 fn full_archive(entries: &[&Entry], most: usize, budget: usize) -> Option<usize> {
     let mut size = FRAME;
     for (count, entry) in entries.iter().rev().enumerate() {
-        size += weight(entry, true);
+        size += entry.weight(true);
         if size > budget && count > 0 {
             return Some(count);
         }
@@ -86,14 +86,14 @@ fn next_mark(before: &str, number: usize, entries: &[&Entry]) -> String {
 /// Full text for the newest entries, as far as the budget goes; then chapeaux. One article too
 /// long for any budget does not take the text of all those before it.
 fn within_budget<'a>(entries: &[&'a Entry], settings: &Settings) -> (Vec<Shown<'a>>, usize) {
-    let least: usize = FRAME + entries.iter().map(|entry| weight(entry, false)).sum::<usize>();
+    let least: usize = FRAME + entries.iter().map(|entry| entry.weight(false)).sum::<usize>();
     let mut left = settings.budget.saturating_sub(least);
     let mut open = settings.full == Full::Full;
     let mut shortened = 0;
     let shown = entries
         .iter()
         .map(|entry| {
-            let more = weight(entry, true).saturating_sub(weight(entry, false));
+            let more = entry.weight(true).saturating_sub(entry.weight(false));
             let full = open && more <= left;
             if full {
                 left -= more;
@@ -109,25 +109,3 @@ fn within_budget<'a>(entries: &[&'a Entry], settings: &Settings) -> (Vec<Shown<'
 
 /// Octets of a document without its entries.
 const FRAME: usize = 3_000;
-
-/// Octets of an entry in the heaviest format, Atom, whose HTML is escaped once more.
-fn weight(entry: &Entry, full: bool) -> usize {
-    let html = if full { &entry.content } else { &entry.brief };
-    let categories: usize = entry.categories.iter().map(|category| 120 + 2 * category.term.len()).sum();
-    900 + 2 * entry.link.as_str().len()
-        + escaped(&entry.title)
-        + escaped(&entry.summary)
-        + escaped(html)
-        + categories
-}
-
-fn escaped(text: &str) -> usize {
-    text.bytes()
-        .map(|byte| match byte {
-            b'&' => 5,
-            b'<' | b'>' => 4,
-            b'"' | b'\'' => 6,
-            _ => 1,
-        })
-        .sum()
-}

@@ -13,6 +13,9 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 /// that have nothing to combine with gone.
 #[must_use]
 pub fn clean_text(text: &str) -> String {
+    if is_plainly_clean(text) {
+        return text.trim().to_owned();
+    }
     let kept = without_forbidden(text);
     let trimmed = kept.trim_start_matches(|c: char| c.is_whitespace() || is_combining_mark(c)).trim_end();
     trimmed.nfc().collect()
@@ -21,6 +24,9 @@ pub fn clean_text(text: &str) -> String {
 /// A fragment of HTML: the same characters gone, its markup intact.
 #[must_use]
 pub fn clean_html(html: &str) -> Cow<'_, str> {
+    if is_plainly_clean(html) {
+        return Cow::Borrowed(html);
+    }
     let kept = without_forbidden(html);
     if is_nfc_quick(kept.chars()) == IsNormalized::Yes {
         return kept;
@@ -33,6 +39,27 @@ pub fn clean_html(html: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe.nfc().collect())
+}
+
+/// Whether a glance at the octets is enough: ASCII, the Latin letters below U+0300 and general
+/// punctuation from U+2002 on, which no rule here touches. That is nearly all text in French.
+fn is_plainly_clean(text: &str) -> bool {
+    let octets = text.as_bytes();
+    let mut at = 0;
+    while let Some(&octet) = octets.get(at) {
+        at += match octet {
+            b' '..=b'~' | b'\n' | b'\t' => 1,
+            // U+00A0 to U+00BF: controls share their first octet.
+            0xc2 if octets.get(at + 1).is_some_and(|next| *next >= 0xa0) => 2,
+            0xc3..=0xcb => 2,
+            0xe2 => match octets.get(at + 1..at + 3) {
+                Some([0x80, 0x82..=0xbf] | [0x81 | 0x82, _]) => 3,
+                _ => return false,
+            },
+            _ => return false,
+        };
+    }
+    true
 }
 
 fn without_forbidden(text: &str) -> Cow<'_, str> {
@@ -53,6 +80,8 @@ fn is_forbidden(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use unicode_normalization::UnicodeNormalization;
+
     use super::{clean_html, clean_text};
 
     #[test]
@@ -67,5 +96,18 @@ mod tests {
     fn composing_never_eats_a_tag() {
         assert_eq!(clean_html("<p>\u{338}e\u{301}</p>"), "<p>\u{e9}</p>");
         assert!(matches!(clean_html("<p>l’été</p>"), std::borrow::Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn the_glance_agrees_with_the_rules() {
+        for c in ('\0'..=char::MAX).filter(|c| !c.is_ascii()) {
+            let text = c.to_string();
+            if super::is_plainly_clean(&text) {
+                assert_eq!(super::without_forbidden(&text), text, "U+{:04X}", u32::from(c));
+                assert_eq!(text.nfc().collect::<String>(), text, "U+{:04X}", u32::from(c));
+            }
+        }
+        assert!(super::is_plainly_clean("« L’été », dit-on\u{a0}: œuvre – 3\u{202f}%…\n"));
+        assert!(!super::is_plainly_clean("\u{80}") && !super::is_plainly_clean("\u{2001}"));
     }
 }

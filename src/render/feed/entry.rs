@@ -36,6 +36,9 @@ pub struct Entry {
     pub image: Option<Picture>,
     /// The collection's name, for the feed of that collection.
     pub collection: String,
+    /// Octets in the heaviest format, Atom, whose HTML is escaped once more: with its whole text,
+    /// and with its chapeau only.
+    weights: (usize, usize),
     /// What its words are known by; see [`super::stamp`].
     pub text_hash: String,
     /// The article's file, for messages.
@@ -119,7 +122,14 @@ impl Entry {
 
         let is_all = content.body.is_empty();
         let summary = summary(content, is_all).unwrap_or_else(|| title.clone());
+        let terms = categories(site, article);
+        let frame = 900
+            + 2 * article.link.as_str().len()
+            + weight(&title)
+            + weight(&summary)
+            + terms.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
         Some(Self {
+            weights: (frame + weight(&whole), frame + weight(&brief)),
             guid: article.guid.0.clone(),
             link: article.link.clone(),
             summary,
@@ -128,7 +138,7 @@ impl Entry {
             published,
             updated,
             authors: distinct(article.authors.iter().map(|name| clean_line(name))),
-            categories: categories(site, article),
+            categories: terms,
             language: language.clone(),
             image: content.image().map(Picture::of),
             collection: article.collection.clone(),
@@ -136,6 +146,11 @@ impl Entry {
             source: article.source.clone(),
             title,
         })
+    }
+
+    /// Octets that it takes in the heaviest format.
+    pub(super) fn weight(&self, full: bool) -> usize {
+        if full { self.weights.0 } else { self.weights.1 }
     }
 
     /// Whether readers may take the guid for the address of the article.
@@ -306,6 +321,20 @@ fn paragraph(text: &str) -> String {
     push_escaped(&mut out, text);
     out.push_str("</p>");
     out
+}
+
+/// Octets of a text, escaped for XML.
+fn weight(text: &str) -> usize {
+    const OCTETS: [usize; 256] = {
+        let mut octets = [1; 256];
+        octets[b'&' as usize] = 5;
+        octets[b'<' as usize] = 4;
+        octets[b'>' as usize] = 4;
+        octets[b'"' as usize] = 6;
+        octets[b'\'' as usize] = 6;
+        octets
+    };
+    text.bytes().map(|octet| OCTETS[usize::from(octet)]).sum()
 }
 
 /// Text as HTML spells it, in an element or in a double-quoted attribute.

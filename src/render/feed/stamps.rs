@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
-use ring::digest::{Context, SHA256, digest};
+use ring::digest::{SHA256, digest};
 
 use super::Entry;
 use super::entry::hex;
@@ -73,10 +73,10 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
 /// What the words of an article are known by: its title, chapeau, event and body without their markup, so
 /// that a class or a link target is no revision. 32 hexadecimal digits.
 pub(super) fn text_hash(title: &str, article: &Article, content: &Content) -> String {
-    let mut hash = Context::new(&SHA256);
+    let mut words = String::with_capacity(content.body.as_str().len());
     let mut word = |word: &str| {
-        hash.update(word.as_bytes());
-        hash.update(b" ");
+        words.push_str(word);
+        words.push(' ');
     };
     title.split_whitespace().for_each(&mut word);
     if let Some(chapeau) = &content.chapeau {
@@ -94,7 +94,7 @@ pub(super) fn text_hash(title: &str, article: &Article, content: &Content) -> St
         rest = after_tag(&rest[start..]);
     }
     rest.split_whitespace().for_each(&mut word);
-    hex(&hash.finish().as_ref()[..16])
+    hex(&digest(&SHA256, words.as_bytes()).as_ref()[..16])
 }
 
 /// What follows the tag at the head of a text; a `>` inside quotes ends no tag.
