@@ -74,10 +74,10 @@ fn html(html: &str, flaws: &mut Vec<Flaw>) {
     }
     for image in html.split("<img ").skip(1) {
         let tag = image.split('>').next().unwrap_or_default();
-        if !tag.contains("alt=\"") {
+        if !tag.contains(" alt=\"") {
             flaws.push("an image has no alternative text".to_owned());
         }
-        if !tag.contains("width=\"") {
+        if !tag.contains(" width=\"") {
             flaws.push("an image has no width, and Outlook shows it at full size".to_owned());
         }
     }

@@ -61,6 +61,8 @@ pub struct SectionView {
 pub struct ArticleView {
     /// The first of the letter, with a large image.
     pub lead: bool,
+    /// The first under its section's heading.
+    pub follows_heading: bool,
     /// The level of its heading, 2 or 3.
     pub level: u8,
     pub title: String,
@@ -184,6 +186,7 @@ impl DigestView {
         let image = || ImageView { src: url(), width: 168, height: 112, alt: text(), caption: text() };
         let article = |lead| ArticleView {
             lead,
+            follows_heading: false,
             level: 2,
             title: text(),
             url: url(),

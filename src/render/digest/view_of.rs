@@ -59,10 +59,23 @@ pub fn view(draft: &Draft<'_>, extent: Extent, target: Target) -> Built {
         target,
         images: Vec::new(),
         weight: 0,
+        too_heavy: 0,
         problems: Vec::new(),
         link_texts: BTreeMap::new(),
     };
     let digest = maker.digest();
+    if maker.too_heavy > 0 {
+        maker.problems.push(Problem {
+            path: "parution.yml".into(),
+            line: None,
+            gravity: Gravity::Warning,
+            what: format!(
+                "{} images are left out: a letter carries {ALL_IMAGES} octets of them",
+                maker.too_heavy
+            ),
+            remedy: "set `digest.max_items` lower, or `digest.images` to linked".to_owned(),
+        });
+    }
     Built { digest, images: maker.images, problems: maker.problems }
 }
 
@@ -73,6 +86,8 @@ struct Maker<'a> {
     target: Target,
     images: Vec<InlineImage>,
     weight: usize,
+    /// Images left out because the letter would be too heavy.
+    too_heavy: usize,
     problems: Vec<Problem>,
     /// The URL that each link text leads to: no text may lead to two places (RGAA 6.1).
     link_texts: BTreeMap<String, String>,
@@ -166,7 +181,11 @@ impl Maker<'_> {
             let view = self.article(article, content, index == 0, level);
             match sections.iter_mut().find(|section| section.heading == heading) {
                 Some(section) => section.articles.push(view),
-                None => sections.push(SectionView { heading, articles: vec![view] }),
+                None => {
+                    let follows_heading = !heading.is_empty();
+                    let first = ArticleView { follows_heading, ..view };
+                    sections.push(SectionView { heading, articles: vec![first] });
+                }
             }
         }
         sections
@@ -187,7 +206,9 @@ impl Maker<'_> {
     }
 
     fn article(&mut self, article: &Article, content: &Content, lead: bool, level: u8) -> ArticleView {
-        let words = article.language.as_ref().and_then(Words::of).unwrap_or(self.words);
+        let language = article.language.as_ref().unwrap_or(&self.draft.site.language);
+        // What an editor wrote is set by the rules of its own language, what we say is the letter's.
+        let words = Words::of_or_english(language);
         let url = self.link(article.link.as_str());
         let date = article.published.map(|at| self.words.dates.full(at.date_naive())).unwrap_or_default();
         let title = self.link_text(&words.set(&line(&article.title)), &url, &date);
@@ -215,16 +236,16 @@ impl Maker<'_> {
         let image = image.unwrap_or_default();
         let text_width = if image.width > 0 && !lead { WIDTH - GAP - image.width } else { 0 };
         let (chapeau_html, chapeau_text, links) = self.chapeau(content, words);
-        let event = event(article, words);
+        let event = event(article, self.words);
         ArticleView {
             lead,
+            follows_heading: false,
             level,
-            elsewhere: elsewhere(article, words),
-            language: match &article.language {
-                Some(language) if language.primary() != self.draft.language.primary() => {
-                    language.tag().to_owned()
-                }
-                _ => String::new(),
+            elsewhere: elsewhere(article, self.words),
+            language: if language.primary() == self.draft.language.primary() {
+                String::new()
+            } else {
+                language.tag().to_owned()
             },
             files_label: words.digest.files.to_owned(),
             files: self.files(article),
@@ -249,18 +270,17 @@ impl Maker<'_> {
             return (format!("<p style=\"margin:0\">{}</p>", escape(&short)), short, Vec::new());
         }
         let own = content.image().map(|image| image.url.to_string());
-        let mut found = Vec::new();
         let inlined = {
-            let draft = self.draft;
+            let (draft, target) = (self.draft, self.target);
+            let link = |url: &str| link(draft, target, url);
             let mut show = |url: &str| {
                 if own.as_deref() == Some(url) {
                     return None;
                 }
-                found.push(url.to_owned());
                 let alt = content.images.iter().find(|image| image.url.as_str() == url);
                 self.picture(url, Role::Figure, &alt.map(|image| line(&image.alt)).unwrap_or_default())
             };
-            inline(chapeau.html.as_str(), draft.theme, &mut show, &|url| with_utm(draft, url))
+            inline(chapeau.html.as_str(), draft.theme, &mut show, &link)
         };
         (words.set(&inlined.html), plain, inlined.links)
     }
@@ -334,6 +354,7 @@ impl Maker<'_> {
         } else {
             if !self.images.iter().any(|other| other.content_id == image.content_id) {
                 if self.weight + image.bytes.len() > ALL_IMAGES {
+                    self.too_heavy += 1;
                     return None;
                 }
                 self.weight += image.bytes.len();
@@ -376,14 +397,14 @@ impl Maker<'_> {
     }
 
     fn link(&self, url: &str) -> String {
-        if self.target == Target::Letter { with_utm(self.draft, url) } else { url.to_owned() }
+        link(self.draft, self.target, url)
     }
 }
 
-/// The URL with the campaign's parameters, when the site's own server will see them.
-fn with_utm(draft: &Draft<'_>, url: &str) -> String {
+/// The URL, in letters with the campaign's parameters when the site's own server will see them.
+fn link(draft: &Draft<'_>, target: Target, url: &str) -> String {
     let (Some(utm), Ok(mut parsed)) = (&draft.settings.utm, Url::parse(url)) else { return url.to_owned() };
-    if parsed.host_str() != draft.site.url.host_str() {
+    if target == Target::Archive || parsed.host_str() != draft.site.url.host_str() {
         return url.to_owned();
     }
     parsed
