@@ -456,7 +456,8 @@ fn a_letter_is_never_clipped_and_says_what_it_lost() {
         let composed = desk.compose(articles, &pictures(articles));
         let octets = composed.html.replace('\u{3}', TOKEN).len();
         assert!(octets <= LARGEST_HTML, "{count}: {octets}");
-        let told: String = composed.problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let told: Vec<String> = composed.problems.iter().map(ToString::to_string).collect();
+        let told = told.join("\n");
         assert_eq!(said.is_empty(), !told.contains("Gmail"), "{count}: {told}");
         assert!(told.contains(said), "{count}: {told}");
         for (article, _) in articles {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod cut;
 pub mod deliver;
 pub mod digest;
+pub mod dkim;
 pub mod feeds;
 pub mod init;
 pub mod job;

@@ -179,13 +179,11 @@ impl Maker<'_> {
             let heading = if index == 0 { String::new() } else { self.group(article) };
             let level = if heading.is_empty() { 2 } else { 3 };
             let view = self.article(article, content, index == 0, level);
-            match sections.iter_mut().find(|section| section.heading == heading) {
-                Some(section) => section.articles.push(view),
-                None => {
-                    let follows_heading = !heading.is_empty();
-                    let first = ArticleView { follows_heading, ..view };
-                    sections.push(SectionView { heading, articles: vec![first] });
-                }
+            if let Some(section) = sections.iter_mut().find(|section| section.heading == heading) {
+                section.articles.push(view);
+            } else {
+                let first = ArticleView { follows_heading: !heading.is_empty(), ..view };
+                sections.push(SectionView { heading, articles: vec![first] });
             }
         }
         sections
