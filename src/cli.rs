@@ -69,6 +69,10 @@ pub enum Command {
     /// The list of subscribers
     #[command(subcommand)]
     Subscribers(Subscribers),
+    /// The HTTP service: subscribe, confirm, choose, leave, the archive, the feeds
+    Serve(Serve),
+    /// Take off the list who asked so by mail (the mailto: link of each letter)
+    Unsubscribe(Unsubscribe),
     /// Where each digest stands: who has it, what waits and why
     Status(Status),
     /// Every problem of the site, with file, line and remedy
@@ -255,6 +259,25 @@ pub struct SubscriberFilter {
     /// Only people who joined before this instant
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub until: Option<DateTime<Utc>>,
+}
+
+/// `parution serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen, over `serve.listen` of the settings; sockets that systemd opened come first
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Print the form to paste into a page of the site, in this language, and stop
+    #[arg(long, value_name = "LANGUAGE", value_parser = ["fr", "en"])]
+    pub form: Option<String>,
+}
+
+/// `parution unsubscribe`.
+#[derive(Debug, Args)]
+pub struct Unsubscribe {
+    /// A Maildir, whose new letters are read and marked as seen; - for one letter on standard input
+    #[arg(value_name = "MAILBOX")]
+    pub mailbox: PathBuf,
 }
 
 /// `parution status`.

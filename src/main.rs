@@ -49,6 +49,8 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Send(send) => house.send(send, out),
         Command::Check(check) => house.check(check, out),
         Command::Subscribers(verb) => house.subscribers(verb, out),
+        Command::Serve(serve) => house.serve(serve, out),
+        Command::Unsubscribe(unsubscribe) => house.unsubscribe(unsubscribe, out),
         _ => Err(Fault("this command is not here yet".to_owned())),
     }
 }

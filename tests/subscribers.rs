@@ -400,3 +400,38 @@ proptest! {
         prop_assert!(ended.is_ok() || list.addresses().is_empty());
     }
 }
+
+#[test]
+fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person() {
+    let mut list = List::new();
+    list.import("email\na@example.org\nb@example.org\n");
+    let token = list.letter_token("a@example.org");
+    let mailbox = TempDir::new().unwrap();
+    for folder in ["new", "cur", "tmp"] {
+        std::fs::create_dir(mailbox.path().join(folder)).unwrap();
+    }
+    let letter = |name: &str, subject: &str| {
+        // Anyone can write any sender: it decides nothing.
+        let text = format!("From: b@example.org\r\nSubject: {subject}\r\n\r\nplease\r\n");
+        std::fs::write(mailbox.path().join("new").join(name), text).unwrap();
+    };
+    letter("1", &format!("unsubscribe {token}"));
+    letter("2", "=?utf-8?Q?d=C3=A9sabonnez-moi?=");
+    letter("3", "unsubscribe aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    let mut out = Vec::new();
+    let mut read = |list: &mut List| {
+        parution::run::unsubscribe::maildir(&mut list.ledger, mailbox.path(), list.now, &mut out).unwrap()
+    };
+    assert_eq!(read(&mut list), Ending::Look);
+    assert_eq!(list.standing("a@example.org"), Some(Standing::Left));
+    assert_eq!(list.standing("b@example.org"), Some(Standing::Confirmed));
+    assert_eq!(read(&mut list), Ending::Done, "each letter once");
+    let mut kept: Vec<_> = std::fs::read_dir(mailbox.path().join("cur"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    kept.sort();
+    assert_eq!(kept, ["1:2,S", "2:2,F", "3:2,S"]);
+    let said = String::from_utf8(out).unwrap();
+    assert!(said.contains("désabonnez-moi") && said.contains("1 people left"), "{said}");
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Place, Refusal, web_url};
+use super::{Place, Refusal, ServeConfig, web_url};
 use crate::domain::{EmailAddress, Site};
 use crate::render::letter::{LeaveUrl, ListSettings};
 
@@ -37,6 +37,8 @@ pub struct List {
     from: Option<(String, EmailAddress)>,
     /// A list that is kept in a file beside the settings and taken in at every run.
     pub file: Option<ListFile>,
+    /// What the letter says of the service, where it says nothing itself.
+    service: Option<ServeConfig>,
 }
 
 /// A list kept in a file, and why its people may be written to.
@@ -62,10 +64,15 @@ impl List {
             }
             (None, _) => None,
         };
-        let list = Self { wire, from, file };
+        let list = Self { wire, from, file, service: None };
         // Everything is checked before anything is read; the site given here only lends a name.
         list.fill(ListSettings::for_site(&nowhere()))?;
         Ok(list)
+    }
+
+    /// The same list, with a service that its letters point to.
+    pub(super) fn with_service(self, service: ServeConfig) -> Self {
+        Self { service: Some(service), ..self }
     }
 
     /// The settings of the letter, completed by what the site says of itself.
@@ -132,6 +139,9 @@ impl List {
         list.help_url = url("help_url", &wire.help_url)?;
         list.postal_address = wire.postal_address.clone().unwrap_or_default().trim().to_owned();
         list.why = one_line("why", &wire.why)?;
+        if let Some(service) = &self.service {
+            service.complete(&mut list, wire.archive_url.is_some());
+        }
         Ok(list)
     }
 }

@@ -16,6 +16,7 @@ mod place;
 mod reading;
 mod schedule;
 mod selection;
+mod serve;
 mod smtp;
 
 use std::io::Read;
@@ -34,6 +35,7 @@ pub use feeds::FeedsConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
 pub use place::Place;
+pub use serve::{ServeConfig, listen_address};
 pub use smtp::SmtpConfig;
 
 /// The largest settings file, octets. A larger one is a mistake or an attack.
@@ -52,6 +54,7 @@ pub struct Config {
     pub smtp: SmtpConfig,
     /// When `run` cuts a digest by itself.
     pub schedule: Schedule,
+    pub serve: ServeConfig,
     /// The ledger's file.
     pub ledger: PathBuf,
 }
@@ -69,6 +72,7 @@ struct Wire {
     list: list::Wire,
     smtp: smtp::Wire,
     schedule: schedule::Wire,
+    serve: serve::Wire,
     public: Option<String>,
     outbox: Option<String>,
     cache: Option<String>,
@@ -128,7 +132,8 @@ impl Config {
         let reading = reading::check(wire.site, wire.fields)?;
         let first_run = selection::first_run(wire.first_run.as_deref())?;
         let digest = digest::check(wire.digest, wire.theme, &place)?;
-        let list = List::check(wire.list, &place)?;
+        let serve = ServeConfig::check(wire.serve, &paths.public)?;
+        let list = List::check(wire.list, &place)?.with_service(serve.clone());
         let smtp = smtp::check(wire.smtp, &place, environment)?;
         let schedule = schedule::check(&wire.schedule)?;
         let ledger = place.output(".parution/ledger.db");
@@ -140,6 +145,7 @@ impl Config {
             digest,
             list,
             feeds: feeds::check(wire.feeds)?,
+            serve,
             smtp,
             schedule,
             ledger,
@@ -148,7 +154,7 @@ impl Config {
 }
 
 /// A key with one value, or with a list of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum OneOrMore {
     One(String),

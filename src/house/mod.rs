@@ -2,6 +2,7 @@
 
 mod letters;
 mod send;
+mod serve;
 mod subscribers;
 
 use std::path::Path;

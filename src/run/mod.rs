@@ -17,6 +17,7 @@ pub mod send;
 pub mod serve;
 pub mod status;
 pub mod subscribers;
+pub mod unsubscribe;
 
 use std::fmt;
 

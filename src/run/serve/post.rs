@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 
 use super::{Clock, House};
-use crate::domain::{EmailAddress, Language, Subscriber, SubscriberId};
+use crate::domain::{EmailAddress, Language, Outcome, Subscriber, SubscriberId};
 use crate::ledger::{Asked, Asking, LedgerError, Membership};
+use crate::mail::guard;
+use crate::mail::mailer::{Envelope, Mailer};
+use crate::mail::sign::Signer;
 use crate::render::digest::Theme;
 use crate::render::letter::{self, ListSettings, Mold, Parts, Reader};
 use crate::render::notice::{Notice, Writer, notice};
@@ -20,6 +24,60 @@ use crate::run::subscribers::export;
 
 /// Hands a letter to the mail server: who gets it, a name for it, its octets.
 pub type Post = Box<dyn FnMut(&EmailAddress, &str, &[u8]) -> Result<(), String> + Send>;
+
+/// Posts letters by the mailer that digests go by, signed like them. A refusal for good is logged
+/// and forgotten: the person who asked gave an address that takes no mail.
+#[must_use]
+pub fn by_mail(mailer: Mailer, signer: Option<Signer>, sender: EmailAddress) -> Post {
+    // Nothing hurries these letters, not even the end of the service: they were promised.
+    let hurry = AtomicBool::new(false);
+    Box::new(move |to, name, letter| {
+        let mut signed = Vec::new();
+        let letter = match &signer {
+            Some(signer) => {
+                signer.sign(letter, &mut signed).map_err(|fault| fault.to_string())?;
+                &signed
+            }
+            None => letter,
+        };
+        guard::check(letter).map_err(|fault| fault.to_string())?;
+        let envelope = Envelope { sender: Some(&sender), recipient: to, name };
+        let mut last = String::new();
+        for relay in 0..mailer.weights().len() {
+            match hand_in(&mailer, relay, &hurry, &envelope, letter) {
+                Outcome::Accepted(_) => return Ok(()),
+                Outcome::Refused(why) => {
+                    warn!("letter {name} to {} is refused for good: {why}", to.masked());
+                    return Ok(());
+                }
+                Outcome::Deferred(why) | Outcome::LetterRefused(why) | Outcome::Unknown(why) => {
+                    return Err(why);
+                }
+                // This relay is out of order; perhaps the next one is not.
+                Outcome::ServerDown(why) | Outcome::Misconfigured(why) => last = why,
+            }
+        }
+        Err(last)
+    })
+}
+
+/// One conversation for one letter: people subscribe rarely enough.
+fn hand_in(
+    mailer: &Mailer,
+    relay: usize,
+    hurry: &AtomicBool,
+    envelope: &Envelope<'_>,
+    letter: &[u8],
+) -> Outcome {
+    let said = mailer.open(relay, hurry).and_then(|mut session| {
+        session.offer(envelope, letter.len())?;
+        session.write(letter)?;
+        let answer = session.dot();
+        session.quit();
+        Ok(answer)
+    });
+    said.unwrap_or_else(|answer| answer).outcome
+}
 
 /// What the pages ask of the letter writer.
 pub enum Job {
