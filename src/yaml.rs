@@ -8,6 +8,8 @@
 //! 100 of them before the parser sees anything; callers cap the length. Aliases and depth are
 //! limited by the parser itself.
 
+mod plain;
+
 use std::fmt;
 
 use serde::Deserialize;
@@ -42,6 +44,14 @@ pub const OPEN_BRACKETS: usize = 100;
 
 /// Reads one YAML document whose top is a mapping; an empty document is an empty mapping.
 pub fn parse(text: &str) -> Result<Map, YamlError> {
+    match plain::read(text) {
+        Some(map) => Ok(map),
+        None => full(text),
+    }
+}
+
+/// Everything that YAML is, through the crate.
+fn full(text: &str) -> Result<Map, YamlError> {
     refuse_deep_brackets(text)?;
     let explain = |error| explain(&error, text);
     let tree = Raw::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(explain)?;

@@ -252,3 +252,29 @@ fn a_folder_that_is_no_site_is_refused() {
     let no_url = folder::scan(folder.path(), &Settings::default()).unwrap_err();
     assert!(no_url.to_string().contains("address is missing"), "{no_url}");
 }
+
+#[test]
+fn ten_thousand_tags_are_cut_and_the_article_stays() {
+    let tags: Vec<String> = (0..10_000).map(|i| format!("tag{i}")).collect();
+    let site = Site::new().article("a", &format!("title: A\n{DATED}tags: [{}]", tags.join(", ")), "x");
+    let scan = site.scan();
+    assert_eq!(only(&scan).tags.len(), 50);
+    assert_eq!(
+        (scan.problems.len(), scan.problems[0].gravity, scan.problems[0].line),
+        (1, Gravity::Warning, Some(4))
+    );
+}
+
+#[test]
+fn an_article_over_the_limit_is_left_out_unless_it_is_a_pasted_image() {
+    let pasted = format!("![a](data:image/png;base64,{})\n\nTexte.\n", "A".repeat(3 << 20));
+    let site = Site::new().article("colle", &format!("title: Collé\n{DATED}"), &pasted).article(
+        "long",
+        &format!("title: Long\n{DATED}"),
+        &"mot ".repeat(300_000),
+    );
+    let scan = site.scan();
+    assert_eq!(only(&scan).title, "Collé");
+    assert!(content(&scan).0.body.as_str().contains("Texte."));
+    assert!(scan.problems[0].what.contains("over the limit of 1024 KiB"), "{}", scan.problems[0]);
+}

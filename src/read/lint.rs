@@ -185,17 +185,17 @@ impl Lint<'_> {
         );
     }
 
-    fn link(&mut self, site: &Site, link: &Url, is_missing: &dyn Fn(&Url) -> bool) {
-        if below_site(site, link).is_none() {
+    fn link(&mut self, site: &Site, target: &Url, is_missing: &dyn Fn(&Url) -> bool) {
+        if below_site(site, target).is_none() {
             return;
         }
-        let line = line_of_address(self.text, site, link);
-        let shown = images::shown(link.as_str());
-        if link.scheme() == "http" && site.url.scheme() == "https" {
+        let line = line_of_address(self.text, site, target);
+        let shown = images::shown(target.as_str());
+        if target.scheme() == "http" && site.url.scheme() == "https" {
             let what = format!("the link to the site's own page {shown} is not encrypted");
             self.say(Gravity::Advice, line, what, "begin it with `/`, or with `https:`");
         }
-        if is_missing(link) {
+        if is_missing(target) {
             let what = format!("the link {shown} leads to a page that is not there");
             self.say(Gravity::Warning, line, what, "correct the address; perhaps the page was renamed");
         }

@@ -2,9 +2,10 @@
 
 use url::Url;
 
+use super::Scan;
+use super::file::{self, text_of};
 use super::pictures::Look;
 use super::tree::Presence;
-use super::{Scan, front_matter, text_of};
 use crate::domain::{Article, Content, Gravity, Html, Image, ImageSource, Problem, SitePath};
 use crate::read::chapeau;
 use crate::read::front_matter::{Split, split};
@@ -22,15 +23,8 @@ use crate::read::markdown::{self, Page};
 pub fn content(scan: &Scan, article: &Article) -> Result<(Content, Vec<Problem>), Problem> {
     let source = article.source.to_string_lossy();
     let text = text_of(&scan.root, &source)?;
-    let Split::Found(block) = split(&text) else {
-        return Err(Problem::new(
-            Gravity::Error,
-            &article.source,
-            "the file changed while it was being read; the article is left out",
-            "run again",
-        ));
-    };
-    let map = front_matter(&block, &source)?;
+    let (block, map) =
+        file::front_matter(&text, &source, &scan.fields).map_err(|why| why.problem(&source))?;
     let page = Page {
         site: &scan.site,
         url: &article.url,
@@ -83,8 +77,8 @@ pub fn lint(scan: &Scan, article: &Article) -> Vec<Problem> {
 pub fn fingerprint(scan: &Scan, article: &Article) -> u64 {
     let Ok(text) = text_of(&scan.root, &article.source.to_string_lossy()) else { return 0 };
     match split(&text) {
-        Split::Found(block) => crate::domain::fingerprint(block.body),
-        _ => 0,
+        Split::Found(block) | Split::TooLong(block) => crate::domain::fingerprint(block.body),
+        Split::None | Split::Unclosed => 0,
     }
 }
 

@@ -6,6 +6,7 @@
 //! that is no site is an error.
 
 mod content;
+mod file;
 mod pictures;
 mod root;
 mod tree;
@@ -18,11 +19,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::domain::{Article, Gravity, Problem, Site, Status};
-use crate::read::front_matter::{self, Fields, Split, article};
+use crate::read::front_matter::{Fields, article};
 use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
-use crate::yaml::{self, Map};
 
 pub use content::{content, fingerprint, lint};
+use file::{Unread, text_of};
 pub use root::Fault;
 use root::{Links, Root};
 pub use tree::Presence;
@@ -74,9 +75,6 @@ pub enum NotASite {
     #[error("{} holds over {MAX_FILES} Markdown files", .folder.display())]
     TooManyFiles { folder: PathBuf },
 }
-
-/// Octets of an article's file.
-const MAX_ARTICLE: u64 = 1 << 20;
 
 /// Articles of one site.
 const MAX_FILES: usize = 250_000;
@@ -197,24 +195,6 @@ fn read_file(root: &Root, site: &Site, rules: &Rules, fields: &Fields, found: &F
     Reading { what, problems }
 }
 
-fn text_of(root: &Root, source: &str) -> Result<String, Problem> {
-    let out = |what: String, remedy: &str| {
-        Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
-    };
-    let bytes = root
-        .read(Path::new(source), MAX_ARTICLE, Links::Refuse)
-        .map_err(|fault| out(format!("the file {}", fault.what()), "mend or remove it"))?;
-    if bytes.contains(&0) {
-        return Err(out("the file holds NUL octets".to_owned(), "save it as UTF-8 text"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.split(|b| *b == b'\n').count();
-        out("the file is not UTF-8".to_owned(), "save it as UTF-8")
-            .at(u32::try_from(line).unwrap_or(u32::MAX))
-    })
-}
-
 fn read_text(
     site: &Site,
     rules: &Rules,
@@ -224,40 +204,12 @@ fn read_text(
     problems: &mut Vec<Problem>,
 ) -> What {
     let is_page = found.place == Where::Page;
-    let error = |what: &str, remedy: &str| Problem::new(Gravity::Error, &found.source, what, remedy);
-    let block = match front_matter::split(text) {
-        Split::Found(block) => block,
+    let (block, map) = match file::front_matter(text, &found.source, fields) {
+        Ok(parts) => parts,
         // A plain file in a plain folder is a README or the like.
-        Split::None if is_page => return What::Nothing,
-        Split::None => {
-            problems.push(error(
-                "there is no front matter; the article is left out",
-                "begin the file with a line `---`, then `title:` and `date:`, then `---`",
-            ));
-            return What::Nothing;
-        }
-        Split::Unclosed => {
-            problems.push(error(
-                "the front matter is not closed; the article is left out",
-                "end it with a line `---`",
-            ));
-            return What::Nothing;
-        }
-        Split::TooLong(_) => {
-            problems.push(error(
-                &format!(
-                    "the front matter has over {} KiB; the article is left out",
-                    front_matter::MAX_BYTES / 1024
-                ),
-                "move long texts into the body",
-            ));
-            return What::Nothing;
-        }
-    };
-    let map = match front_matter(&block, &found.source) {
-        Ok(map) => map,
-        Err(problem) => {
-            problems.push(problem);
+        Err(Unread::NoFrontMatter) if is_page => return What::Nothing,
+        Err(why) => {
+            problems.push(why.problem(&found.source));
             return What::Nothing;
         }
     };
@@ -272,7 +224,9 @@ fn read_text(
         && site.collections[index].name == "posts"
         && crate::read::permalink::file_slug(article::basename(&found.source)).0.is_none()
     {
-        problems.push(error(
+        problems.push(Problem::new(
+            Gravity::Error,
+            &found.source,
             "the file's name does not begin with a date, so Jekyll does not build this post; it is left out",
             "rename it to `2026-11-23-title.md`",
         ));
@@ -283,26 +237,6 @@ fn read_text(
         Some(article) => What::Article(Box::new(article)),
         None => What::Nothing,
     }
-}
-
-/// The parsed front matter of a file.
-fn front_matter(block: &front_matter::Block<'_>, source: &str) -> Result<Map, Problem> {
-    yaml::parse(block.yaml).map_err(|error| {
-        let hint = if block.yaml.contains('\'') && error.what.contains("expected") {
-            "check the quotes: between single quotes an apostrophe is written twice"
-        } else if block.yaml.contains('\t') {
-            "check the line: YAML indents with blanks, never with tabs"
-        } else {
-            "check the line: a value that holds `: `, `#` or begins with a sign stands between quotes"
-        };
-        let problem = Problem::new(
-            Gravity::Error,
-            source,
-            format!("the front matter is not valid YAML: {}; the article is left out", error.what),
-            hint,
-        );
-        problem.at(error.line.unwrap_or(1) + 1)
-    })
 }
 
 /// Where a file stands, in the words of the front matter reader.

@@ -52,13 +52,49 @@ pub fn split(text: &str) -> Split<'_> {
     Split::Unclosed
 }
 
+/// A block that is too long only because of an endless list under one of `keys` (tags, categories),
+/// with that list cut to its first items; `None` when it is too long for another reason.
+///
+/// Only the text is cut, before any parser sees it; the lines keep their numbers.
+pub fn shortened(block: &Block<'_>, keys: &[&String]) -> Option<String> {
+    /// More than any limit on the items themselves, so that it is the limit that speaks.
+    const ITEMS: usize = 60;
+    let mut out = String::with_capacity(MAX_BYTES);
+    let mut items = None;
+    for line in block.yaml.split_inclusive('\n') {
+        if !line.starts_with([' ', '-']) {
+            let of_list =
+                keys.iter().any(|key| line.strip_prefix(key.as_str()).is_some_and(|l| l.starts_with(':')));
+            items = of_list.then_some(0_usize);
+            if of_list && let Some((head, list)) = line.split_once('[') {
+                let mut commas = list.match_indices(',').skip(ITEMS - 1);
+                if let Some((end, _)) = commas.next().filter(|_| list.trim_end().ends_with(']')) {
+                    out.push_str(head);
+                    out.push('[');
+                    out.push_str(&list[..end]);
+                    out.push_str("]\n");
+                    continue;
+                }
+            }
+        } else if let Some(count) = items.as_mut().filter(|_| line.trim_start().starts_with("- ")) {
+            *count += 1;
+            if *count > ITEMS {
+                out.push('\n');
+                continue;
+            }
+        }
+        out.push_str(line);
+    }
+    (out.len() <= MAX_BYTES).then_some(out)
+}
+
 fn is_fence(line: &str) -> bool {
     (line.starts_with("---") || line.starts_with("...")) && line[3..].trim().is_empty()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Split, split};
+    use super::{Split, shortened, split};
 
     fn parts(text: &str) -> Option<(&str, &str, u32)> {
         match split(text) {
@@ -74,6 +110,26 @@ mod tests {
         assert_eq!(parts("---\r\na: b\r\n---\r\nbody"), Some(("a: b\r\n", "body", 4)));
         assert_eq!(parts("---\n---\nbody"), Some(("", "body", 3)));
         assert_eq!(parts("---\na: b\n---"), Some(("a: b\n", "", 4)));
+    }
+
+    #[test]
+    fn an_endless_list_of_tags_is_cut_and_nothing_else() {
+        let tags: Vec<String> = (0..10_000).map(|i| format!("tag{i}")).collect();
+        let keys = ["tags".to_owned()];
+        let keys: Vec<&String> = keys.iter().collect();
+        for yaml in [
+            format!("title: a\ntags: [{}]\nb: c\n", tags.join(", ")),
+            format!("title: a\ntags:\n- {}\nb: c\n", tags.join("\n- ")),
+        ] {
+            let text = format!("---\n{yaml}---\n");
+            let Split::TooLong(block) = split(&text) else { panic!("{:?}", split(&text)) };
+            let short = shortened(&block, &keys).unwrap();
+            assert!(short.contains("tag59") && !short.contains("tag60") && short.contains("\nb: c"));
+            assert_eq!(short.matches('\n').count(), yaml.matches('\n').count());
+            let other = text.replace("tags:", "x:");
+            let Split::TooLong(block) = split(&other) else { panic!() };
+            assert_eq!(shortened(&block, &keys), None);
+        }
     }
 
     #[test]

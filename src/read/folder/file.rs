@@ -1,0 +1,142 @@
+//! One article's file: its text, its front matter, and what can be wrong with either.
+
+use std::path::Path;
+
+use super::root::{Fault, Links, Root};
+use crate::domain::{Gravity, Problem};
+use crate::read::front_matter::{self, Block, Fields, Split};
+use crate::yaml::{self, Map};
+
+/// Octets of an article.
+const MAX_ARTICLE: u64 = 1 << 20;
+
+/// Octets of its file, which may hold pasted images besides.
+const MAX_FILE: u64 = 16 << 20;
+
+/// The text of an article's file. An image that was pasted into it as `data:` does not count
+/// against the limit, since it is dropped anyway: only its empty reference stays.
+pub fn text_of(root: &Root, source: &str) -> Result<String, Problem> {
+    let out = |what: String, remedy: &str| {
+        Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
+    };
+    let bytes = root
+        .read(Path::new(source), MAX_FILE, Links::Refuse)
+        .map_err(|fault| out(format!("the file {}", fault.what()), "mend or remove it"))?;
+    if bytes.contains(&0) {
+        return Err(out("the file holds NUL octets".to_owned(), "save it as UTF-8 text"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|b| *b == b'\n').count();
+        out("the file is not UTF-8".to_owned(), "save it as UTF-8")
+            .at(u32::try_from(line).unwrap_or(u32::MAX))
+    })?;
+    if text.len() as u64 <= MAX_ARTICLE {
+        return Ok(text);
+    }
+    let bytes = text.len() as u64;
+    let text = without_pasted_images(&text);
+    if text.len() as u64 > MAX_ARTICLE {
+        let fault = Fault::TooLong { bytes, limit: MAX_ARTICLE };
+        return Err(out(format!("the file {}", fault.what()), "split the article"));
+    }
+    Ok(text)
+}
+
+/// The text with the octets of every `data:` address cut out.
+fn without_pasted_images(text: &str) -> String {
+    const MARK: &str = ";base64,";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        let end = at + MARK.len();
+        out.push_str(&rest[..end]);
+        rest = rest[end..]
+            .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Why a text has no front matter that can be used.
+#[derive(Debug)]
+pub enum Unread {
+    NoFrontMatter,
+    Broken(Problem),
+}
+
+impl Unread {
+    /// The fault of a file that should have been an article.
+    pub fn problem(self, source: &str) -> Problem {
+        match self {
+            Self::Broken(problem) => problem,
+            Self::NoFrontMatter => Problem::new(
+                Gravity::Error,
+                source,
+                "there is no front matter; the article is left out",
+                "begin the file with a line `---`, then `title:` and `date:`, then `---`",
+            ),
+        }
+    }
+}
+
+/// Cuts a text and parses its front matter.
+pub fn front_matter<'t>(text: &'t str, source: &str, fields: &Fields) -> Result<(Block<'t>, Map), Unread> {
+    let broken = |what: String, remedy: &str| {
+        Unread::Broken(Problem::new(
+            Gravity::Error,
+            source,
+            format!("{what}; the article is left out"),
+            remedy,
+        ))
+    };
+    match front_matter::split(text) {
+        Split::Found(block) => match parsed(block.yaml, source) {
+            Ok(map) => Ok((block, map)),
+            Err(problem) => Err(Unread::Broken(problem)),
+        },
+        Split::None => Err(Unread::NoFrontMatter),
+        Split::Unclosed => {
+            Err(broken("the front matter is not closed".to_owned(), "end it with a line `---`"))
+        }
+        Split::TooLong(block) => {
+            let lists: Vec<&String> = fields.tags.iter().chain(&fields.categories).collect();
+            match front_matter::shortened(&block, &lists).map(|yaml| parsed(&yaml, source)) {
+                Some(Ok(map)) => Ok((block, map)),
+                Some(Err(problem)) => Err(Unread::Broken(problem)),
+                None => Err(broken(
+                    format!("the front matter has over {} KiB", front_matter::MAX_BYTES / 1024),
+                    "move long texts into the body",
+                )),
+            }
+        }
+    }
+}
+
+fn parsed(text: &str, source: &str) -> Result<Map, Problem> {
+    yaml::parse(text).map_err(|error| {
+        let what = &error.what;
+        let hint = if what.contains("given twice") {
+            "keep one of the two"
+        } else if what.contains("control characters") {
+            "remove the invisible character"
+        } else if what.contains("limit exceeded") || what.contains("open [") {
+            "write it plainly, without anchors and deep brackets"
+        } else if what.starts_with("it is ") {
+            "write `title: …` and `date: …`, each on its own line"
+        } else if what.contains("cannot start any token") && text.contains('\t') {
+            "indent with blanks, never with tabs"
+        } else if text.contains('\'') && what.contains("expected") {
+            "check the quotes: between single quotes an apostrophe is written twice"
+        } else {
+            "check the line: a value that holds `: `, `#` or begins with a sign stands between quotes"
+        };
+        let problem = Problem::new(
+            Gravity::Error,
+            source,
+            format!("the front matter is not valid YAML: {}; the article is left out", error.what),
+            hint,
+        );
+        problem.at(error.line.unwrap_or(1) + 1)
+    })
+}
