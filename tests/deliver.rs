@@ -17,7 +17,7 @@ use parution::mail::pace::Limit;
 use parution::run::Ending;
 use parution::run::deliver::{Job, Report, Settings, Stop, deliver};
 use support::server::{Do, Server};
-use support::{cut, email, ledger, now, run, run_at, settings, subscribe};
+use support::{cut, email, ledger, now, run, run_at, sender, settings, subscribe};
 
 /// A ledger in a folder of its own, its readers, and one digest cut for them.
 struct Story {
@@ -151,7 +151,7 @@ fn a_run_stays_for_what_becomes_due_in_its_time() {
     let job = Job {
         mailer: &by_smtp(&server),
         signer: None,
-        domain: "example.org",
+        sender: sender(),
         return_path: None,
         settings: &settings,
         worker: worker.name(),
@@ -419,7 +419,7 @@ fn a_server_that_finds_us_too_fast_gets_everything_at_its_own_pace() {
     let job = Job {
         mailer: &by_smtp(&server),
         signer: None,
-        domain: "example.org",
+        sender: sender(),
         return_path: None,
         settings: &patient,
         worker: worker.name(),
@@ -518,7 +518,7 @@ fn run_until(story: &mut Story, mailer: &Mailer, stop: &AtomicBool) -> Report {
     let job = Job {
         mailer,
         signer: None,
-        domain: "example.org",
+        sender: sender(),
         return_path: None,
         settings: &Settings { max_time: Duration::from_mins(10), ..settings },
         worker: worker.name(),

@@ -26,7 +26,8 @@ pub struct Segment {
     pub wishes: Vec<usize>,
 }
 
-/// The letters that a digest of these articles needs, the fullest selection first; wishes that no
+/// The letters that a digest of these articles needs, the fullest selection first, the site's language
+/// before others; wishes that no
 /// article fulfils are in none of them.
 #[must_use]
 pub fn segments(wishes: &[Wish], articles: &[&Article], site_language: &Language) -> Vec<Segment> {
@@ -47,7 +48,9 @@ pub fn segments(wishes: &[Wish], articles: &[&Article], site_language: &Language
             wishes,
         })
         .collect();
-    segments.sort_by_key(|segment| std::cmp::Reverse(segment.articles.len()));
+    segments.sort_by_key(|segment| {
+        (std::cmp::Reverse(segment.articles.len()), segment.language != *site_language)
+    });
     segments
 }
 

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use parution::cli;
-use parution::domain::{Occasion, Site};
+use parution::domain::{EmailAddress, Occasion, Site};
 use parution::ledger::Worker;
-use parution::mail::mailer::{Folder, Mailer};
+use parution::mail::mailer::Mailer;
 use parution::mail::sign::Signer;
 use parution::read::folder::Scan;
 use parution::render::digest::Templates;
@@ -29,6 +29,7 @@ pub(super) struct Desk {
     pub(super) signer: Option<Signer>,
     pub(super) mailer: Mailer,
     pub(super) destination: String,
+    return_path: Option<EmailAddress>,
     deliver: deliver::Settings,
     worker: Worker,
     pub(super) stop: Arc<AtomicBool>,
@@ -39,8 +40,8 @@ impl Desk {
         deliver::Job {
             mailer: &self.mailer,
             signer: self.signer.as_ref(),
-            domain: self.list.sender.domain(),
-            return_path: None,
+            sender: &self.list.sender,
+            return_path: self.return_path.as_ref(),
             settings: &self.deliver,
             worker: self.worker.name(),
             clock,
@@ -55,14 +56,20 @@ impl House {
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
             signal_hook::flag::register(signal, Arc::clone(&stop))?;
         }
-        let outbox = &self.config.paths.outbox;
+        let (smtp, outbox) = (&self.config.smtp, &self.config.paths.outbox);
+        let list = self.config.list.for_site(site)?;
+        let destination = match smtp.relays.first() {
+            Some(relay) => format!("through {}", relay.name()),
+            None => format!("into {}", self.shown(outbox)),
+        };
         Ok(Desk {
-            list: self.config.list.for_site(site)?,
             templates: digest::read_templates(self.config.digest.templates.as_ref())?,
             signer: None,
-            mailer: Mailer::Folder(Folder::new(outbox)),
-            destination: format!("into {}", self.shown(outbox)),
-            deliver: deliver::Settings::default(),
+            mailer: smtp.mailer(outbox, &list.sender)?,
+            destination,
+            return_path: smtp.return_path.clone(),
+            deliver: smtp.delivery.clone(),
+            list,
             worker: Worker::here(),
             stop,
         })
@@ -93,6 +100,7 @@ impl House {
             intro: &self.config.digest.intro,
             policy: &self.config.digest.policy,
             first_run: self.config.first_run,
+            schedule: &self.config.schedule,
             delivery: &desk.delivery(&time),
             destination: &desk.destination,
             yes: options.yes,

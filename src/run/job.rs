@@ -7,17 +7,17 @@
 use std::io::Write;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cut::{self, Cutting, Digesting};
 use super::deliver::{self, Progress};
 use super::digest::{ByHand, Style};
 use super::news::{self, News};
 use super::{Ending, Fault, feeds};
-use crate::domain::{Article, Gravity, Occasion, Problem};
+use crate::domain::{Article, Due, Gravity, Occasion, Problem, Schedule};
 use crate::ledger::Ledger;
 use crate::read::folder::{self, Scan};
-use crate::select::{FirstRun, Policy};
+use crate::select::{self, FirstRun, Policy};
 
 /// What the whole job needs to know.
 pub struct Job<'a> {
@@ -27,6 +27,7 @@ pub struct Job<'a> {
     pub intro: &'a Path,
     pub policy: &'a Policy,
     pub first_run: FirstRun,
+    pub schedule: &'a Schedule,
     pub delivery: &'a deliver::Job<'a>,
     /// Where letters go, in words.
     pub destination: &'a str,
@@ -52,8 +53,9 @@ pub fn run(
         writeln!(out, "another run is at work; it does what there is to do")?;
         return Ok(Ending::Done);
     }
+    let clock = select::guard_clock(ledger.last_run()?, job.now);
     let (articles, news) = look(scan, ledger, job.policy, job.first_run, job.now)?;
-    if let Some(guard) = news.guard.filter(|_| !job.yes) {
+    if let Some(guard) = clock.or(news.guard).filter(|_| !job.yes) {
         return Err(Fault(guard.to_string()));
     }
     let content = |article: &Article| folder::content(scan, article);
@@ -68,7 +70,13 @@ pub fn run(
     if ledger.tally(None)?.open() > 0 {
         ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
     }
-    if !news.selection.chosen.is_empty() {
+    let waiting = news.selection.chosen.len();
+    let due = due(job, scan, waiting, ledger)?;
+    if waiting == 0 {
+        if news.baseline.is_none() {
+            writeln!(out, "digest: nothing new")?;
+        }
+    } else if tell_due(&due, waiting, job.yes, &mut problems, out)? {
         let digesting = Digesting {
             chosen: &news.selection.chosen,
             occasion: Occasion::Scheduled,
@@ -86,11 +94,44 @@ pub fn run(
         if matches!(cutting, Cutting::Cut { .. }) {
             ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
         }
-    } else if news.baseline.is_none() {
-        writeln!(out, "digest: nothing new")?;
     }
     ledger.note_run(job.now)?;
     Ok(ending.and(tell_problems(&problems, ledger, out)?))
+}
+
+/// A window of the schedule that nobody was there for is still served after so long.
+const PATIENCE: TimeDelta = TimeDelta::hours(24);
+
+fn due(job: &Job, scan: &Scan, waiting: usize, ledger: &mut dyn Ledger) -> Result<Due, Fault> {
+    let scheduled = ledger.digests(50)?.into_iter().find(|digest| digest.occasion == Occasion::Scheduled);
+    let last = scheduled.map(|digest| digest.cut_at).max(ledger.baseline()?);
+    Ok(job.schedule.due(last, job.now, scan.site.timezone, waiting, PATIENCE))
+}
+
+/// Says why a digest waits; `true` when it is due.
+fn tell_due(
+    due: &Due,
+    waiting: usize,
+    yes: bool,
+    problems: &mut Vec<Problem>,
+    out: &mut dyn Write,
+) -> Result<bool, Fault> {
+    let day = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+    match due {
+        Due::Now(_) => return Ok(true),
+        Due::Stale(_) if yes => return Ok(true),
+        Due::Stale(at) => problems.push(Problem {
+            path: "parution.yml".into(),
+            line: None,
+            gravity: Gravity::Error,
+            what: format!("the digest of {} is over a day late, {waiting} articles wait", day(at)),
+            remedy: "say parution run --yes to send it now, or let the next one take them".to_owned(),
+        }),
+        Due::At(at) => writeln!(out, "digest: {waiting} articles wait until {}", day(at))?,
+        Due::Articles(wanted) => writeln!(out, "digest: {waiting} articles wait; {wanted} are wanted")?,
+        Due::Never => writeln!(out, "digest: {waiting} articles wait for parution send")?,
+    }
+    Ok(false)
 }
 
 /// Builds the feeds and nothing else: what is new stays new.

@@ -59,7 +59,7 @@ pub fn look(
     }
     let selection = select::select(articles, &announced, now, policy);
     let present = known.iter().filter(|k| !k.gone).count();
-    let guard = select::guard(&selection, recognised.gone.len(), present, policy);
+    let guard = select::guard(&selection, articles.len(), recognised.gone.len(), present, policy);
 
     let mut rows: Vec<KnownArticle> =
         recognised.gone.iter().map(|&at| KnownArticle { gone: true, ..known[at].clone() }).collect();

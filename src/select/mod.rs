@@ -8,7 +8,7 @@ mod recognise;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{Article, Guid, Status};
 
@@ -202,6 +202,24 @@ pub enum Guard {
     Flood { new: usize, most: usize },
     /// More than half of the known articles are gone: a checkout that failed.
     Vanished { gone: usize, known: usize },
+    /// The clock says less than at the last run.
+    ClockBack { last: DateTime<Utc> },
+    /// Nobody has run parution for so long that the clock is suspect: a wrong year would publish
+    /// everything that is dated in the future.
+    ClockForward { last: DateTime<Utc> },
+}
+
+/// A longer silence than this is a clock gone wrong, or a site worth a look before it mails.
+const LONGEST_SILENCE: TimeDelta = TimeDelta::days(270);
+
+/// Whether the clock can be believed, given when parution last ran.
+#[must_use]
+pub fn guard_clock(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Guard> {
+    let last = last?;
+    if now < last {
+        return Some(Guard::ClockBack { last });
+    }
+    (now - last > LONGEST_SILENCE).then_some(Guard::ClockForward { last })
 }
 
 impl fmt::Display for Guard {
@@ -216,17 +234,34 @@ impl fmt::Display for Guard {
                 f,
                 "{gone} of {known} known articles are gone: is the site's folder complete? — say --yes if it is"
             ),
+            Self::ClockBack { last } => write!(
+                f,
+                "the clock is behind the last run of {}: nothing is sent until it has passed — mend the clock, \
+                 or say --yes",
+                last.format("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::ClockForward { last } => write!(
+                f,
+                "the last run was on {}: is the clock right? — say --yes if it is",
+                last.format("%Y-%m-%d %H:%M UTC")
+            ),
         }
     }
 }
 
-/// Whether the scan is too strange to act upon.
+/// Whether the scan is too strange to act upon. `present` counts its articles.
 #[must_use]
-pub fn guard(selection: &Selection, gone: usize, known: usize, policy: &Policy) -> Option<Guard> {
+pub fn guard(
+    selection: &Selection,
+    present: usize,
+    gone: usize,
+    known: usize,
+    policy: &Policy,
+) -> Option<Guard> {
     let new = selection.new_articles();
     let most = policy.max_items.saturating_mul(2);
-    // A handful of articles may well be replaced by others.
-    if known >= 4 && gone * 2 > known {
+    // A handful of articles may well be replaced by others, but not by nothing.
+    if gone * 2 > known && (known >= 4 || present == 0) {
         return Some(Guard::Vanished { gone, known });
     }
     (new > most).then_some(Guard::Flood { new, most })

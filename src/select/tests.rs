@@ -143,9 +143,12 @@ fn a_flood_and_a_lost_tree_are_asked_about() {
     let articles: Vec<_> = (0..9).map(|i| article(&format!("a{i}"), "2026-11-01T00:00:00Z")).collect();
     let policy = Policy { max_items: 4, ..Policy::default() };
     let selection = select(&articles, &BTreeMap::new(), at(NOW), &policy);
-    assert_eq!(guard(&selection, 0, 0, &policy), Some(Guard::Flood { new: 9, most: 8 }));
-    assert_eq!(guard(&selection, 6, 10, &policy), Some(Guard::Vanished { gone: 6, known: 10 }));
-    assert_eq!(guard(&Selection::default(), 5, 10, &policy), None);
+    assert_eq!(guard(&selection, 9, 0, 0, &policy), Some(Guard::Flood { new: 9, most: 8 }));
+    assert_eq!(guard(&selection, 9, 6, 10, &policy), Some(Guard::Vanished { gone: 6, known: 10 }));
+    let nothing_new = Selection::default();
+    assert_eq!(guard(&nothing_new, 5, 5, 10, &policy), None);
+    assert_eq!(guard(&nothing_new, 1, 2, 2, &policy), None, "two articles may be replaced by one");
+    assert_eq!(guard(&nothing_new, 0, 2, 2, &policy), Some(Guard::Vanished { gone: 2, known: 2 }));
 }
 
 #[test]
@@ -222,4 +225,14 @@ fn what_was_deleted_long_ago_is_nobody_s_past() {
     let mut back = [article("one", "2026-11-01T00:00:00Z")];
     recognise(&mut back, &[before.clone()], &mut |_| 0);
     assert_eq!(back[0].guid, before.guid, "an old acquaintance");
+}
+
+#[test]
+fn a_clock_that_jumps_is_not_believed() {
+    let last = at(NOW);
+    assert_eq!(guard_clock(None, last), None);
+    assert_eq!(guard_clock(Some(last), last), None);
+    assert_eq!(guard_clock(Some(last), at("2026-11-20T07:59:59Z")), Some(Guard::ClockBack { last }));
+    assert_eq!(guard_clock(Some(last), at("2027-06-20T08:00:00Z")), None);
+    assert_eq!(guard_clock(Some(last), at("2027-11-22T08:00:00Z")), Some(Guard::ClockForward { last }));
 }

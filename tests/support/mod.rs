@@ -106,7 +106,7 @@ pub fn run_at(ledger: &mut dyn Ledger, mailer: &Mailer, settings: &Settings, now
     let job = Job {
         mailer,
         signer: None,
-        domain: "example.org",
+        sender: sender(),
         return_path: Some(&email("retours@example.org")),
         settings,
         worker: worker.name(),
@@ -114,4 +114,11 @@ pub fn run_at(ledger: &mut dyn Ledger, mailer: &Mailer, settings: &Settings, now
         stop: &AtomicBool::new(false),
     };
     deliver(ledger, &job, &mut |_| {}).unwrap()
+}
+
+/// The address that the letters of these tests are from.
+pub fn sender() -> &'static EmailAddress {
+    static SENDER: std::sync::LazyLock<EmailAddress> =
+        std::sync::LazyLock::new(|| EmailAddress::parse("lettre@example.org").unwrap());
+    &SENDER
 }

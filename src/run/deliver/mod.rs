@@ -90,8 +90,9 @@ impl Default for Settings {
 pub struct Job<'a> {
     pub mailer: &'a Mailer,
     pub signer: Option<&'a Signer>,
-    /// The domain of Message-IDs: that of the sender's address.
-    pub domain: &'a str,
+    /// The address in `From`: the envelope's sender without a `return_path`, and its domain that of
+    /// the Message-IDs.
+    pub sender: &'a EmailAddress,
     /// The mailbox that gets returned letters; each letter's own token is put behind a `+` (VERP).
     pub return_path: Option<&'a EmailAddress>,
     pub settings: &'a Settings,

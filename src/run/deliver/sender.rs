@@ -168,7 +168,7 @@ impl Connection<'_> {
 
     /// Composes, signs and checks the letter.
     fn prepare(&mut self, task: &Task) -> Result<(), String> {
-        let message_id = format!("{}@{}", task.name, self.job.domain);
+        let message_id = format!("{}@{}", task.name, self.job.sender.domain());
         let reader = Reader { to: &task.claim.email, token: &task.token, message_id: &message_id };
         task.mold.fill(&reader, &mut self.letter);
         if let Some(signer) = self.job.signer {
@@ -180,7 +180,7 @@ impl Connection<'_> {
 
     /// The address that this letter returns to, when it returns.
     fn return_address(&self, task: &Task) -> Result<Option<EmailAddress>, Answer> {
-        let Some(base) = self.job.return_path else { return Ok(None) };
+        let Some(base) = self.job.return_path else { return Ok(Some(self.job.sender.clone())) };
         let own = format!("{}+{}@{}", base.local(), task.name, base.domain());
         EmailAddress::parse(&own).map(Some).map_err(|e| Answer {
             outcome: Outcome::Misconfigured(format!("the return address cannot carry a token: {e}")),
