@@ -77,6 +77,9 @@ pub enum Command {
     Status(Status),
     /// Every problem of the site, with file, line and remedy
     Check(Check),
+    /// The keys that letters are signed with
+    #[command(subcommand)]
+    Dkim(Dkim),
     /// Write the completions of a shell to standard output
     Completions { shell: clap_complete::Shell },
     /// Write the manual pages into a folder
@@ -111,6 +114,26 @@ pub struct Preview {
     /// Open it in the browser
     #[arg(long)]
     pub open: bool,
+    /// Show it on a page of this machine that follows the articles [default port: a free one]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    pub serve: Option<u16>,
+}
+
+/// `parution dkim …`.
+#[derive(Debug, Subcommand)]
+pub enum Dkim {
+    /// Make an RSA and an Ed25519 key, and print the DNS records to publish
+    Keygen {
+        /// The domain of the sender's address [default: that of list.from]
+        #[arg(long)]
+        domain: Option<String>,
+        /// What the selectors begin with [default: p and the month, such as p202611]
+        #[arg(long, value_name = "NAME")]
+        selector: Option<String>,
+        /// Where the private keys are written, for their owner only
+        #[arg(long, value_name = "FOLDER", default_value = "dkim")]
+        folder: PathBuf,
+    },
 }
 
 /// `parution send`.

@@ -48,6 +48,7 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Preview(preview) => house.preview(preview, out),
         Command::Send(send) => house.send(send, out),
         Command::Check(check) => house.check(check, out),
+        Command::Dkim(verb) => house.dkim(verb, out),
         Command::Subscribers(verb) => house.subscribers(verb, out),
         Command::Serve(serve) => house.serve(serve, out),
         Command::Unsubscribe(unsubscribe) => house.unsubscribe(unsubscribe, out),

@@ -9,6 +9,7 @@
 //! `parution.yml`; what it writes goes below the folder in which it is started.
 
 mod digest;
+mod dkim;
 mod feeds;
 mod list;
 mod paths;
@@ -31,6 +32,7 @@ use crate::select::FirstRun;
 use crate::yaml;
 
 pub use digest::DigestConfig;
+pub use dkim::DkimConfig;
 pub use feeds::FeedsConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
@@ -52,6 +54,8 @@ pub struct Config {
     pub list: List,
     pub feeds: FeedsConfig,
     pub smtp: SmtpConfig,
+    /// `None` where signing is left to the mail server.
+    pub dkim: Option<DkimConfig>,
     /// When `run` cuts a digest by itself.
     pub schedule: Schedule,
     pub serve: ServeConfig,
@@ -71,6 +75,7 @@ struct Wire {
     theme: digest::ThemeWire,
     list: list::Wire,
     smtp: smtp::Wire,
+    dkim: dkim::Wire,
     schedule: schedule::Wire,
     serve: serve::Wire,
     public: Option<String>,
@@ -135,6 +140,7 @@ impl Config {
         let serve = ServeConfig::check(wire.serve, &paths.public)?;
         let list = List::check(wire.list, &place)?.with_service(serve.clone());
         let smtp = smtp::check(wire.smtp, &place, environment)?;
+        let dkim = dkim::check(wire.dkim, &place)?;
         let schedule = schedule::check(&wire.schedule)?;
         let ledger = place.output(".parution/ledger.db");
         Ok(Self {
@@ -147,6 +153,7 @@ impl Config {
             feeds: feeds::check(wire.feeds)?,
             serve,
             smtp,
+            dkim,
             schedule,
             ledger,
         })

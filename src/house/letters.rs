@@ -51,11 +51,17 @@ impl Desk {
 }
 
 impl House {
+    /// A desk that ends its work in order when it is told to stop.
     pub(super) fn desk(&self, site: &Site) -> Result<Desk, Fault> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let desk = self.quiet_desk(site)?;
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+            signal_hook::flag::register(signal, Arc::clone(&desk.stop))?;
         }
+        Ok(desk)
+    }
+
+    /// A desk that sends nothing, and so may be stopped at any time.
+    pub(super) fn quiet_desk(&self, site: &Site) -> Result<Desk, Fault> {
         let (smtp, outbox) = (&self.config.smtp, &self.config.paths.outbox);
         let list = self.config.list.for_site(site)?;
         let destination = match smtp.relays.first() {
@@ -64,14 +70,14 @@ impl House {
         };
         Ok(Desk {
             templates: digest::read_templates(self.config.digest.templates.as_ref())?,
-            signer: None,
+            signer: self.signer(&list)?,
             mailer: smtp.mailer(outbox, &list.sender)?,
             destination,
             return_path: smtp.return_path.clone(),
             deliver: smtp.delivery.clone(),
             list,
             worker: Worker::here(),
-            stop,
+            stop: Arc::new(AtomicBool::new(false)),
         })
     }
 
@@ -113,8 +119,11 @@ impl House {
 
     /// `parution preview`.
     pub fn preview(&self, options: &cli::Preview, out: &mut Terminal) -> Result<Ending, Fault> {
+        if let Some(port) = options.serve {
+            return self.watch(options, port, out);
+        }
         let scan = self.scan()?;
-        let desk = self.desk(&scan.site)?;
+        let desk = self.quiet_desk(&scan.site)?;
         let mut ledger = self.ledger()?;
         let (_, news) =
             job::look(&scan, ledger.as_mut(), &self.config.digest.policy, self.config.first_run, self.now)?;
@@ -140,7 +149,7 @@ impl House {
         Ok(Ending::look_if(!made.flaws.is_empty()))
     }
 
-    fn make(
+    pub(super) fn make(
         &self,
         scan: &Scan,
         desk: &Desk,
@@ -168,7 +177,7 @@ impl House {
 }
 
 /// Opens a file in the person's browser.
-fn open(path: &std::path::Path) -> Result<(), Fault> {
+pub(super) fn open(path: &std::path::Path) -> Result<(), Fault> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     Command::new(opener)
         .arg(path)

@@ -1,9 +1,11 @@
 //! Opens what a command needs (settings, site, ledger) and hands it to `run`.
 
+mod dkim;
 mod letters;
 mod send;
 mod serve;
 mod subscribers;
+mod watch;
 
 use std::path::Path;
 
