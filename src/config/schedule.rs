@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_schedule_is_a_text_or_a_key() {
-        let read = |yaml: &str| check(&serde_yaml::from_str(yaml).unwrap());
+        let read = |yaml: &str| check(&crate::yaml::settings(yaml).unwrap());
         assert_eq!(read("~"), Ok(Schedule::Always));
         assert_eq!(read("{when: 5 articles}"), Ok(Schedule::Articles(5)));
         assert_eq!(read("every: monthly"), read("monthly"));
