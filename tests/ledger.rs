@@ -1,4 +1,9 @@
 //! The contract of the ledger: one suite, run on every engine.
+//!
+//! PostgreSQL is tried when `TEST_DATABASE_URL` names a server that may be filled, or when its
+//! programs are installed: then a server of our own runs in a temporary folder.
+
+mod support;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -8,6 +13,7 @@ use parution::domain::{
     ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
     KnownArticle, KnownText, Language, Occasion, Ping, Standing, SubscriberId,
 };
+use parution::ledger::postgres::PostgresLedger;
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
     Added, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, NewSubscriber, Opening, Pause,
@@ -27,11 +33,24 @@ impl Engine for Sqlite {
     }
 }
 
+impl Engine for support::postgres::Database {
+    fn open(&self) -> Box<dyn Ledger> {
+        Box::new(PostgresLedger::open(&self.url, None, &opening()).unwrap())
+    }
+}
+
 /// Runs every sentence of the contract as a test of its own, for each engine.
 macro_rules! contract {
     ($($sentence:ident),* $(,)?) => {
         mod sqlite {
             $(#[test] fn $sentence() { super::$sentence(&super::Sqlite(tempfile::tempdir().unwrap())); })*
+        }
+        mod postgres {
+            $(#[test] fn $sentence() {
+                if let Some(database) = super::support::postgres::database(stringify!($sentence)) {
+                    super::$sentence(&database);
+                }
+            })*
         }
     };
 }

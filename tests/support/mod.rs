@@ -1,6 +1,7 @@
 //! What the tests of delivery stand on: a ledger with readers and a cut digest, and a mail server.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod postgres;
 pub mod server;
 
 use std::path::Path;

@@ -270,7 +270,8 @@ fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Re
             };
             let settled = tx
                 .prepare_cached(
-                    "UPDATE delivery SET state = ?4, due_at = ?5, attempts = ?6, doubts = ?7, reply = ?8, at = ?9,
+                    "UPDATE delivery SET state = ?4, due_at = ?5, attempts = ?6, doubts = ?7, reply = coalesce(nullif(?8, ''), reply),
+                            at = ?9,
                             worker = NULL, token = NULL
                      WHERE digest = ?1 AND subscriber = ?2 AND token = ?3 AND state IN ('claimed', 'sending')",
                 )?

@@ -1,1 +1,0 @@
-//! The ledger in PostgreSQL, shared by any number of workers.
