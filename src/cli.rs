@@ -39,6 +39,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "INSTANT", value_parser = instant)]
     pub now: Option<DateTime<Utc>>,
 
+    /// Take over a ledger that another machine used last; that one must not send any more
+    #[arg(long, global = true)]
+    pub adopt: bool,
+
     /// Say more: why each article was left out; twice for each step
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,

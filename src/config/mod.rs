@@ -11,6 +11,7 @@
 mod digest;
 mod dkim;
 mod feeds;
+mod ledger;
 mod list;
 mod paths;
 mod place;
@@ -34,6 +35,7 @@ use crate::yaml;
 pub use digest::DigestConfig;
 pub use dkim::DkimConfig;
 pub use feeds::FeedsConfig;
+pub use ledger::LedgerConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
 pub use place::Place;
@@ -59,8 +61,7 @@ pub struct Config {
     /// When `run` cuts a digest by itself.
     pub schedule: Schedule,
     pub serve: ServeConfig,
-    /// The ledger's file.
-    pub ledger: PathBuf,
+    pub ledger: LedgerConfig,
 }
 
 /// `parution.yml` as it is written.
@@ -74,6 +75,7 @@ struct Wire {
     feeds: feeds::Wire,
     theme: digest::ThemeWire,
     list: list::Wire,
+    ledger: Option<String>,
     smtp: smtp::Wire,
     dkim: dkim::Wire,
     schedule: schedule::Wire,
@@ -142,7 +144,7 @@ impl Config {
         let smtp = smtp::check(wire.smtp, &place, environment)?;
         let dkim = dkim::check(wire.dkim, &place)?;
         let schedule = schedule::check(&wire.schedule)?;
-        let ledger = place.output(".parution/ledger.db");
+        let ledger = ledger::check(wire.ledger.as_deref(), &place, environment)?;
         Ok(Self {
             place,
             paths,

@@ -139,10 +139,10 @@ pub(super) fn check(wire: Wire, place: &Place, environment: Environment) -> Resu
             tls: wire.tls,
             weight: None,
         };
-        relays.push(relay("smtp", one, place, environment)?);
+        relays.push(relay("smtp", &one, place, environment)?);
     }
     for (i, one) in wire.relays.into_iter().enumerate() {
-        relays.push(relay(&format!("smtp.relays[{}]", i + 1), one, place, environment)?);
+        relays.push(relay(&format!("smtp.relays[{}]", i + 1), &one, place, environment)?);
     }
     let hello = wire.hello.map(|name| hello(&name)).transpose()?;
     let return_path = wire
@@ -192,7 +192,7 @@ pub(super) fn check(wire: Wire, place: &Place, environment: Environment) -> Resu
     })
 }
 
-fn relay(key: &str, wire: RelayWire, place: &Place, environment: Environment) -> Result<Relay, Refusal> {
+fn relay(key: &str, wire: &RelayWire, place: &Place, environment: Environment) -> Result<Relay, Refusal> {
     let mut relay = Relay::parse(&wire.url).map_err(|e| {
         Refusal::of(&format!("{key}.url"), e.to_string(), "write it as smtps://user@mail.example.org")
     })?;
@@ -209,9 +209,8 @@ fn relay(key: &str, wire: RelayWire, place: &Place, environment: Environment) ->
         }
     };
     match wire.tls.as_deref() {
-        None => {}
         Some("required") if relay.tls == Tls::Plain => relay.tls = Tls::StartTls,
-        Some("required") => {}
+        None | Some("required") => {}
         Some("none") if relay.is_loopback() && relay.user.is_none() && relay.tls != Tls::Implicit => {
             relay.tls = Tls::Plain;
         }
@@ -231,7 +230,7 @@ fn relay(key: &str, wire: RelayWire, place: &Place, environment: Environment) ->
         }
     }
     if relay.user.is_some() {
-        relay.password = Some(password(key, &wire, place, environment)?);
+        relay.password = Some(password(key, wire, place, environment)?);
     }
     Ok(relay)
 }

@@ -11,9 +11,11 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use parution::cli::{self, Global};
-use parution::config::{Config, Place};
+use parution::config::{Config, LedgerConfig, Place};
+use parution::ledger::postgres::PostgresLedger;
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{Ledger, Opening};
+use parution::mail::mailer::smtp::Secret;
 use parution::read::folder::{self, Scan};
 use parution::run::{Ending, Fault, check, feeds, job};
 
@@ -23,6 +25,7 @@ use crate::terminal::Terminal;
 pub struct House {
     config: Config,
     now: DateTime<Utc>,
+    adopt: bool,
     verbose: bool,
 }
 
@@ -32,7 +35,7 @@ impl House {
         let here = std::env::current_dir()?;
         let place = Place::find(&here, global.site.as_deref(), global.config.as_deref())?;
         let config = Config::load(place, &|name| std::env::var(name).ok())?;
-        Ok(Self { config, now, verbose: global.verbose > 0 })
+        Ok(Self { config, now, adopt: global.adopt, verbose: global.verbose > 0 })
     }
 
     /// A path as a person would name it: from the folder parution was started in.
@@ -48,8 +51,13 @@ impl House {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Fault(format!("no random numbers: {error}")))?;
         let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-        let opening = Opening { now: self.now, random, machine, adopt: false };
-        Ok(Box::new(SqliteLedger::open(&self.config.ledger, &opening)?))
+        let opening = Opening { now: self.now, random, machine, adopt: self.adopt };
+        Ok(match &self.config.ledger {
+            LedgerConfig::File(path) => Box::new(SqliteLedger::open(path, &opening)?),
+            LedgerConfig::Postgres { url, password } => {
+                Box::new(PostgresLedger::open(url, password.as_ref().map(Secret::reveal), &opening)?)
+            }
+        })
     }
 
     fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {

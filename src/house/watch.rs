@@ -34,7 +34,7 @@ impl House {
     /// The settings are read again each time: restyling shows at once.
     fn snapshot(&self, now: chrono::DateTime<chrono::Utc>) -> Result<Snapshot, Fault> {
         let config = Config::load(self.config.place.clone(), &|name| std::env::var(name).ok())?;
-        let house = House { config, now, verbose: self.verbose };
+        let house = House { config, now, adopt: self.adopt, verbose: self.verbose };
         let scan = house.scan()?;
         let desk = house.quiet_desk(&scan.site)?;
         let mut ledger = house.ledger()?;

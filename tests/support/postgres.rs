@@ -86,7 +86,7 @@ fn start() -> Option<Server> {
     let url = format!("?host={}&user=parution", folder.display());
     let begun = Instant::now();
     while postgres::Client::connect(&format!("postgres:///postgres{url}"), postgres::NoTls).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "PostgreSQL does not start");
+        assert!(begun.elapsed() < Duration::from_mins(1), "PostgreSQL does not start");
         assert!(server.try_wait().unwrap().is_none(), "PostgreSQL ended");
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -277,16 +277,14 @@ fn is_passing(error: &postgres::Error) -> bool {
 }
 
 fn words(error: &postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(database) => database.message().to_owned(),
-        None => {
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(error);
-            while let Some(inner) = cause {
-                text = format!("{text}: {inner}");
-                cause = inner.source();
-            }
-            text
-        }
+    if let Some(database) = error.as_db_error() {
+        return database.message().to_owned();
     }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }
