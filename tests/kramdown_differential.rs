@@ -84,7 +84,8 @@ fn articles_have_the_structure_and_the_words_that_kramdown_gives_them() {
     let show = std::env::var_os("PARUTION_CORPUS_SHOW").is_some();
     let mut different = Vec::new();
     for ((path, body), html) in articles.iter().zip(&reference) {
-        let (ours, theirs) = (outline(&rendered(body), &[]), outline(&theirs(html), &[]));
+        let ours = outline(&without_what_differs_on_purpose(rendered(body)), &[]);
+        let theirs = outline(&without_what_differs_on_purpose(theirs(html)), &[]);
         if ours != theirs {
             if show {
                 eprintln!("=== {}\n{}", path.display(), difference(&ours, &theirs));
@@ -124,6 +125,33 @@ fn kramdown_gives_the_snippets_the_outlines_that_are_written_down() {
         snippets::write(&snippets);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Takes out what differs on purpose:
+///
+/// - attribute lists and extension tags that kramdown prints because they stand behind text or are
+///   misspelt: we never show them;
+/// - players and frames: gone from kramdown's by the allow-list, a link in ours;
+/// - check boxes of task lists: gone from kramdown's, a character in ours;
+/// - tables of contents: a list with `{:toc}` is dropped by us (no article of the sample has one).
+fn without_what_differs_on_purpose(html: String) -> String {
+    let mut html = without(html, "<a class=\"video\"", "</a>");
+    html = without(html, "{:", "}");
+    html.replace(['☐', '☑'], "").replace("<p></p>", "")
+}
+
+/// A text without its parts from `begin` to `end`.
+fn without(text: String, begin: &str, end: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(begin)
+        && let Some((_, after)) = after.split_once(end)
+    {
+        kept.push_str(before);
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// The first lines that differ.

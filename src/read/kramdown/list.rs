@@ -59,6 +59,7 @@ impl Reader {
                 || !children[1].is_blank()
                 || (is_last && children.len() == 2 && !ended_here);
             let is_paragraph = children[0].is_paragraph();
+            let has_more = children.get(1).is_some_and(|next| !next.is_blank());
             let becomes_bare = is_paragraph && tight && (!is_last || count == 1 || any_has_paragraph_or_none);
             if let Kind::Paragraph { text, bare } = &mut children[0].kind {
                 if let Some(words) = task(text) {
@@ -66,6 +67,9 @@ impl Reader {
                     is_task_list = true;
                 }
                 *bare = becomes_bare;
+                if becomes_bare && has_more {
+                    text.push('\n');
+                }
             }
             if is_task_list && is_paragraph {
                 item.attributes.set("class", "task-list-item".to_owned());

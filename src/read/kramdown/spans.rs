@@ -60,25 +60,26 @@ impl Purse {
 
 /// Reads the words of a block.
 pub fn read<'t>(text: &'t str, document: &Document, purse: &Purse) -> Vec<Piece<'t>> {
+    read_as(text, document, purse, Context::default())
+}
+
+/// Reads raw HTML inside words.
+fn read_raw<'t>(text: &'t str, document: &Document, purse: &Purse) -> Vec<Piece<'t>> {
+    read_as(text, document, purse, Context { in_raw: true, in_html: true, ..Context::default() })
+}
+
+fn read_as<'t>(text: &'t str, document: &Document, purse: &Purse, context: Context) -> Vec<Piece<'t>> {
     let mut reader = Reader {
         text,
         begin: 0,
         end: text.len(),
         at: 0,
-        pieces: Vec::with_capacity(4 + text.len() / 40),
+        pieces: Vec::with_capacity(4 + text.len() / 64),
         document,
         purse,
         depth: 0,
+        run: None,
     };
-    reader.spans(Context::default(), &mut Frame::default(), Stop::Never);
-    reader.pieces
-}
-
-/// Reads raw HTML inside words.
-fn read_raw<'t>(text: &'t str, document: &Document, purse: &Purse) -> Vec<Piece<'t>> {
-    let mut reader =
-        Reader { text, begin: 0, end: text.len(), at: 0, pieces: Vec::new(), document, purse, depth: 0 };
-    let context = Context { in_raw: true, in_html: true, ..Context::default() };
     reader.spans(context, &mut Frame::default(), Stop::Never);
     reader.pieces
 }
@@ -93,6 +94,8 @@ struct Reader<'t, 'd> {
     document: &'d Document,
     purse: &'d Purse,
     depth: usize,
+    /// The piece of text that was taken last, with where it begins and ends.
+    run: Option<(usize, usize, usize)>,
 }
 
 /// What surrounds the words being read.
@@ -155,8 +158,18 @@ impl<'t> Reader<'t, '_> {
         if length == 0 {
             return;
         }
-        let text = &self.text[self.at..self.at + length];
+        let mut start = self.at;
         self.at += length;
+        // What follows on text is the same text.
+        if let Some((piece, begin, end)) = self.run
+            && end == start
+            && piece + 1 == self.pieces.len()
+        {
+            start = begin;
+            self.pieces.pop();
+        }
+        let text = &self.text[start..self.at];
+        self.run = Some((self.pieces.len(), start, self.at));
         self.push(if context.in_raw { Event::Html(text.into()) } else { Event::Text(text.into()) });
         frame.last = Last::Text;
     }
@@ -272,7 +285,7 @@ impl<'t> Reader<'t, '_> {
             b'*' | b'_' => self.emphasis(context, frame, byte),
             b'`' => self.code(context, frame),
             b'<' => self.automatic_link(frame) || self.html(context, frame),
-            b'[' => self.footnote(frame) || self.link(context, frame),
+            b'[' => self.footnote(context, frame) || self.link(context, frame),
             b'!' => self.link(context, frame),
             _ => false,
         };
@@ -467,14 +480,15 @@ impl<'t> Reader<'t, '_> {
         true
     }
 
-    fn footnote(&mut self, frame: &mut Frame) -> bool {
+    fn footnote(&mut self, context: Context, frame: &mut Frame) -> bool {
         let Some(inner) = self.rest().strip_prefix("[^") else { return false };
         let name = name_length(inner.as_bytes());
-        if name == 0
-            || !inner[name..].starts_with(']')
-            || !self.document.footnotes.contains_key(&inner[..name])
-        {
+        if name == 0 || !inner[name..].starts_with(']') {
             return false;
+        }
+        if !self.document.footnotes.contains_key(&inner[..name]) {
+            self.take_text(context, frame, 2 + name + 1);
+            return true;
         }
         frame.last = Last::Element(self.pieces.len());
         self.push(Event::FootnoteReference(inner[..name].into()));
@@ -486,7 +500,9 @@ impl<'t> Reader<'t, '_> {
         let is_image = self.byte(self.at) == Some(b'!');
         let start = self.at;
         let opening = 1 + usize::from(is_image);
-        if self.byte(start + opening).is_none_or(|b| b == b'^') {
+        if (is_image && self.byte(start + 1) != Some(b'['))
+            || self.byte(start + opening).is_none_or(|b| b == b'^')
+        {
             return false;
         }
         if (!is_image && context.in_link) || !self.linked(context, frame, is_image) {
@@ -655,8 +671,11 @@ impl<'t> Reader<'t, '_> {
             return false;
         };
         self.at += length;
-        self.push(Event::HardBreak);
         frame.last = Last::Sign;
+        // A lone backslash at the very end breaks nothing.
+        if length == 2 || rest.len() > 2 {
+            self.push(Event::HardBreak);
+        }
         true
     }
 

@@ -3,6 +3,7 @@
 use super::attributes::AttributeList;
 use super::blocks::{Reader, Scanner, add, at_boundary, before_boundary};
 use super::lines;
+use super::tag::{self, Tag};
 use super::tree::{Alignment, Block, Kind};
 
 impl Reader {
@@ -203,18 +204,72 @@ fn html_code_length(text: &str) -> usize {
     text.find("</code>").map_or(0, |at| at + 7)
 }
 
-/// A table is one only if each of its lines has a bar outside code.
+/// A table is one only if its lines have bars outside of code and of other HTML elements.
+///
+/// As in kramdown, only the first and the last line of each stretch of text between such elements is
+/// looked at: the others were when the rows were read.
 fn every_line_has_a_bar(text: &str) -> bool {
-    text.lines().all(|row| {
-        let bytes = row.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            match bytes[at] {
-                b'`' => at += code_length(row, at),
-                b'|' if at == 0 || bytes[at - 1] != b'\\' => return true,
-                _ => at += 1,
+    let mut bar_on_line = false;
+    let mut at = 0;
+    let mut from = 0;
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        let (length, is_code) = match bytes[at] {
+            b'`' => {
+                let length = code_length(text, at);
+                let ticks = text[at..].bytes().take_while(|&b| b == b'`').count();
+                (length, length > ticks)
+            }
+            b'<' => (span_element_length(&text[at..]), false),
+            _ => (0, false),
+        };
+        if length == 0 || (bytes[at] == b'`' && !is_code) {
+            at += length.max(1);
+            continue;
+        }
+        if !check_text(&text[from..at], &mut bar_on_line) {
+            return false;
+        }
+        if is_code {
+            match text[at..at + length].split('\n').count() {
+                1 => {}
+                2 if bar_on_line => bar_on_line = false,
+                _ => return bar_on_line,
             }
         }
-        is_separator(row)
-    })
+        at += length;
+        from = at;
+    }
+    check_text(&text[from..], &mut bar_on_line) && bar_on_line
+}
+
+/// Follows a stretch of text; `false` when one of its lines ended without a bar.
+fn check_text(text: &str, bar_on_line: &mut bool) -> bool {
+    let text = text.trim_end_matches('\n');
+    let mut lines = text.split('\n');
+    let first = lines.next().unwrap_or("");
+    let last = lines.next_back();
+    if text.is_empty() {
+        return true;
+    }
+    if last.is_some() && !*bar_on_line && !has_bar(first) {
+        return false;
+    }
+    *bar_on_line = (last.is_none() && *bar_on_line) || has_bar(last.unwrap_or(first));
+    true
+}
+
+/// The length of a span element with all it holds, 0 when none begins here.
+fn span_element_length(text: &str) -> usize {
+    let Some(tag) = Tag::read(text) else { return 0 };
+    let name = tag.element();
+    if tag::is_block(&name) {
+        return 0;
+    }
+    if tag.closed || tag::is_void(&name) {
+        return tag.length;
+    }
+    let inner = &text[tag.length..];
+    tag::find_closing(inner, &name, tag::ignores_case(&name))
+        .map_or(text.len(), |(at, length)| tag.length + at + length)
 }

@@ -316,7 +316,7 @@ mod tests {
             ("<a href=x>", Some(10)),
             ("<a href=\"x>", None),
             ("<a href=\"x\"y>", None),
-            ("<a\nhref = \"x\"\n>", Some(16)),
+            ("<a\nhref = \"x\"\n>", Some(15)),
             ("<1>", None),
             ("<br", None),
         ] {

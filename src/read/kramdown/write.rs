@@ -170,6 +170,9 @@ impl<'d> Writer<'d, '_> {
         if let Some(caption) = standalone(&pieces) {
             return self.figure(block, caption, pieces);
         }
+        if pieces.is_empty() {
+            return;
+        }
         let native = self.open(block, "p", Some(Mark::Paragraph));
         self.pieces(pieces);
         self.close(native, "p", TagEnd::Paragraph);
