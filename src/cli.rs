@@ -84,6 +84,8 @@ pub enum Command {
     /// The keys that letters are signed with
     #[command(subcommand)]
     Dkim(Dkim),
+    /// Write a parution.yml for this site, with every setting and its default
+    Init,
     /// Write the completions of a shell to standard output
     Completions { shell: clap_complete::Shell },
     /// Write the manual pages into a folder

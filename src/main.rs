@@ -47,6 +47,7 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Feeds(feeds) => house.feeds(feeds, out),
         Command::Preview(preview) => house.preview(preview, out),
         Command::Send(send) => house.send(send, out),
+        Command::Init => house.init(out),
         Command::Check(check) => house.check(check, out),
         Command::Dkim(verb) => house.dkim(verb, out),
         Command::Subscribers(verb) => house.subscribers(verb, out),

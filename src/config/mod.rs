@@ -203,6 +203,10 @@ fn read(file: &Path) -> Result<Wire, ConfigError> {
     if text.trim().is_empty() {
         return Err(form(None, "it is empty; delete it to keep all defaults".to_owned()));
     }
+    let only_comments = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if only_comments {
+        return Ok(Wire::default());
+    }
     yaml::settings(&text).map_err(|error| form(error.line, error.what))
 }
 
@@ -211,6 +215,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::select::Policy;
 
     fn load(settings: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -263,6 +268,21 @@ mod tests {
         assert_eq!(feeds.settings.named["evenements"].rss.as_deref(), Some("feed.evennements.xml"));
         assert_eq!((feeds.settings.hubs.len(), feeds.hosts.len(), feeds.opml), (1, 1, None));
         assert!(feeds.settings.categories.is_none() && feeds.settings.collections.is_some());
+    }
+
+    #[test]
+    fn the_reference_that_init_writes_is_true() {
+        let reference = crate::run::init::REFERENCE;
+        assert!(load(reference).is_ok(), "as written, it changes nothing");
+        let used: String = reference
+            .lines()
+            .filter_map(|line| line.strip_prefix("#:"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        // A list kept in a file is read by a run, not by the settings.
+        let config = load(&used).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(config.digest.policy.max_items, Policy::default().max_items);
+        assert_eq!(config.digest.theme, crate::render::digest::Theme::default());
     }
 
     #[test]

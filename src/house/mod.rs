@@ -17,7 +17,7 @@ use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{Ledger, Opening};
 use parution::mail::mailer::smtp::Secret;
 use parution::read::folder::{self, Scan};
-use parution::run::{Ending, Fault, check, feeds, job};
+use parution::run::{Ending, Fault, check, feeds, init, job};
 
 use crate::terminal::Terminal;
 
@@ -83,6 +83,11 @@ impl House {
         }
         let mut ledger = self.ledger()?;
         job::feeds_only(&order, &self.config.digest.policy, &scan, ledger.as_mut(), out)
+    }
+
+    /// `parution init`.
+    pub fn init(&self, out: &mut Terminal) -> Result<Ending, Fault> {
+        init::init(&self.config.place.site.join("parution.yml"), out)
     }
 
     /// `parution check`.
