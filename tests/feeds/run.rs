@@ -10,6 +10,8 @@ use parution::domain::Problem;
 use parution::ledger::Opening;
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{Feeds as _, Ledger};
+use parution::render::documents::read;
+use parution::render::feed::Format;
 use parution::render::host::Host;
 use parution::run::feeds::{Order, Report, discovery, feeds};
 
@@ -168,6 +170,34 @@ fn a_withdrawn_article_leaves_every_file() {
         assert!(!String::from_utf8(octets).unwrap().contains("crochet"), "{name}");
     }
     assert!(!newsroom.files().iter().any(|(name, _)| name.starts_with("feeds/tags/democratie")));
+}
+
+#[test]
+fn an_old_article_whose_flag_flips_today_reaches_every_subscriber() {
+    let mut newsroom = Newsroom::open().with_ledger();
+    newsroom.settings.limit = 3;
+    newsroom.settings.archive_entries = 2;
+    let mut all = hard_cases();
+    all.push(written("de-2015", "Une nouvelle de 2015", "2015-04-24T11:07:00+02:00"));
+    all[7].article.status = Status::Unpublished;
+    newsroom.publish(&all);
+    all[7].article.status = Status::Published;
+    newsroom.now += chrono::Duration::days(1);
+    newsroom.publish(&all);
+    let files = newsroom.files();
+    for (name, format) in [("feed.xml", Format::Rss), ("atom.xml", Format::Atom), ("feed.json", Format::Json)]
+    {
+        let seen = read(file(&files, name), format).unwrap();
+        let titles: Vec<&str> = seen.iter().map(|entry| entry.title.as_str()).collect();
+        assert_eq!(titles.len(), 3);
+        assert_eq!(titles[2], "Une nouvelle de 2015", "last, because it keeps its own date: {titles:?}");
+        assert!(seen[2].html.contains("Le chapeau de de-2015."));
+    }
+    let atom = feed_rs::parser::parse(file(&files, "atom.xml")).unwrap();
+    assert_eq!(atom.updated.unwrap(), newsroom.now);
+
+    newsroom.now += chrono::Duration::days(1);
+    assert_eq!(newsroom.publish(&all).written, [] as [&str; 0]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The documents of one feed: the one that people subscribe to, and archives (RFC 5005 section 4).
 //!
-//! Readers first get the newest entries. All older ones stay reachable through archive documents,
-//! filled from the oldest entry on, so that a new article never moves an old one to another
-//! archive. An archive's name ends in a digest of all it holds and of the name of the archive
+//! Readers first get the entries that were published or revised last, in the order of publication:
+//! an article of last year whose flag flips today is news today, and a correction should reach those
+//! who read the old text (RFC 5005 asks for it). All others stay reachable through archive
+//! documents, filled from the oldest entry on, so that a new article never moves an old one to
+//! another archive. An archive's name ends in a digest of all it holds and of the name of the archive
 //! before it: what a name stands for never changes, and where an old article is corrected, added
 //! or withdrawn, the archives from there on get other names. The last few entries are in no archive
-//! until one is full; they are among the newest, which every subscriber gets.
+//! until one is full; they are always among those that every subscriber gets.
 
 use ring::digest::{Context, SHA256};
 
@@ -40,22 +42,40 @@ const EDITION: &str = "1";
 #[must_use]
 pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, seed: &str) -> Pages<'a> {
     let limit = settings.limit.max(1);
-    let (newest, shortened) = within_budget(&entries[..entries.len().min(limit)], settings);
+    let mut loose = entries;
     let mut archives = Vec::new();
     if keep_old && entries.len() > limit {
         let most = settings.archive_entries.clamp(1, limit);
         let mut mark = format!("{EDITION} {seed}");
-        let mut rest = entries;
-        while let Some(length) = full_archive(rest, most, settings.budget) {
-            let (newer, own) = rest.split_at(rest.len() - length);
-            rest = newer;
+        while let Some(length) = full_archive(loose, most, settings.budget) {
+            let (newer, own) = loose.split_at(loose.len() - length);
+            loose = newer;
             mark = next_mark(&mark, archives.len() + 1, own);
             let entries =
                 own.iter().map(|entry| Shown { entry, full: settings.full == Full::Full }).collect();
             archives.push(Page { mark: mark.clone(), entries });
         }
     }
-    Pages { current: newest, archives, shortened }
+    let at_hand = if archives.is_empty() { 0 } else { loose.len() };
+    let (current, shortened) = within_budget(&latest(entries, at_hand, limit), settings);
+    Pages { current, archives, shortened }
+}
+
+/// The first `at_hand` entries, and of the others those revised last, up to `limit` in all.
+fn latest<'a>(entries: &[&'a Entry], at_hand: usize, limit: usize) -> Vec<&'a Entry> {
+    let (first, others) = entries.split_at(at_hand.min(entries.len()));
+    let mut others = others.to_vec();
+    others.sort_by(|a, b| b.updated.cmp(&a.updated).then_with(|| a.guid.cmp(&b.guid)));
+    others.truncate(limit.saturating_sub(first.len()));
+    let mut chosen = first.to_vec();
+    chosen.extend(others);
+    newest_first(&mut chosen);
+    chosen
+}
+
+/// The order of every feed: by publication, and by id where two were published at once.
+pub(super) fn newest_first(entries: &mut [&Entry]) {
+    entries.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.guid.cmp(&b.guid)));
 }
 
 /// How many of the oldest entries make a full archive: as many as it may hold, or as fill the

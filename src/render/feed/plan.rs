@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::archive::newest_first;
 use super::{Entry, FileNames, NameError, Scheme, Settings, Slugs};
 use crate::domain::{Language, Site};
 use crate::render::words::Words;
@@ -35,7 +36,7 @@ pub fn plan<'a>(
     let words = &Words::of_or_english(&site.language).feeds;
     let mut all: Vec<&Entry> =
         entries.iter().filter(|entry| !settings.without.contains(&entry.collection)).collect();
-    all.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.guid.cmp(&b.guid)));
+    newest_first(&mut all);
 
     let description =
         if site.description.trim().is_empty() { site.title.clone() } else { site.description.clone() };

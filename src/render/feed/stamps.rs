@@ -35,6 +35,10 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
                 }
                 open.push(at);
             }
+            None if !known.is_empty() && entry.updated < now - LATE => {
+                entry.updated = here(now.trunc_subsecs(0));
+                open.push(at);
+            }
             None => {
                 if entry.updated > now {
                     entry.updated = entry.published;
@@ -69,6 +73,10 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
     }
     changed
 }
+
+/// An article that turns up later than this after its own date was published today, whatever it
+/// says: its date of revision tells readers so, and brings it into the feeds.
+const LATE: Duration = Duration::days(1);
 
 /// What the words of an article are known by: its title, chapeau, event and body without their markup, so
 /// that a class or a link target is no revision. 32 hexadecimal digits.
