@@ -104,15 +104,16 @@ impl ServeConfig {
         }
     }
 
-    /// What the pages need to know; `None` without an address.
+    /// What the pages need to know; `None` without an address. Where the settings name no topics,
+    /// readers choose among the collections that have articles.
     #[must_use]
-    pub fn house(&self, site: &Site, list: &ListSettings) -> Option<House> {
+    pub fn house(&self, site: &Site, list: &ListSettings, in_use: &dyn Fn(&str) -> bool) -> Option<House> {
         let base = self.url.clone()?;
         let own = PageWords::of(&site.language).unwrap_or(PageWords::ALL[0]);
         let mut languages = vec![own];
         languages.extend(self.languages.iter().filter(|words| words.language != own.language));
         let collections = || {
-            let all = site.collections.iter();
+            let all = site.collections.iter().filter(|collection| in_use(&collection.name));
             all.map(|c| Topic { key: c.name.clone(), title: c.title.clone() }).collect::<Vec<_>>()
         };
         Some(House {

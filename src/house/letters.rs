@@ -159,6 +159,7 @@ impl House {
         let digesting = Digesting {
             chosen,
             occasion: Occasion::Scheduled,
+            audience: cut::Audience::Every,
             style: &self.style(desk),
             by_hand: &ByHand::default(),
             intro: &self.config.digest.intro,

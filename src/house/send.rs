@@ -64,6 +64,7 @@ impl House {
         };
         let digesting = Digesting {
             chosen: &chosen,
+            audience: if occasion == Occasion::Scheduled { cut::Audience::Every } else { cut::Audience::All },
             occasion,
             style: &self.style(&desk),
             by_hand: &by_hand,

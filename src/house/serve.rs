@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parution::cli;
 use parution::config::listen_address;
 use parution::domain::Language;
+use parution::read::folder::Scan;
 use parution::render::pages;
 use parution::render::words::PageWords;
 use parution::run::serve::{Serving, Stop, post, serve};
@@ -18,9 +19,10 @@ use crate::terminal::Terminal;
 impl House {
     /// `parution serve`.
     pub fn serve(&self, options: &cli::Serve, out: &mut Terminal) -> Result<Ending, Fault> {
-        let site = self.scan()?.site;
+        let Scan { site, articles, .. } = self.scan()?;
         let list = self.config.list.for_site(&site)?;
-        let house = self.config.serve.house(&site, &list).ok_or_else(|| {
+        let in_use = |collection: &str| articles.iter().any(|article| article.collection == collection);
+        let house = self.config.serve.house(&site, &list, &in_use).ok_or_else(|| {
             Fault("serve.url is missing: say in parution.yml where readers find the service".to_owned())
         })?;
         if let Some(tag) = &options.form {

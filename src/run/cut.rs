@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::digest::{self, ByHand, Made, Style};
 use super::{Fault, digest::wishes};
-use crate::domain::{Digest, DigestId, Occasion, Problem};
-use crate::ledger::{self, Ledger};
+use crate::domain::{Digest, DigestId, Frequency, Occasion, Problem};
+use crate::ledger::{self, Ledger, ReaderGroup};
 use crate::read::folder::Scan;
 
 /// What became of the intention to send a digest.
@@ -32,11 +32,33 @@ pub enum Cutting {
     NameTaken(DigestId),
 }
 
+/// Which readers a digest is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Who wants every digest.
+    Every,
+    /// Who wants one a month.
+    Monthly,
+    /// Everyone: what an editor sends by hand.
+    All,
+}
+
+impl Audience {
+    fn holds(self, group: &ReaderGroup) -> bool {
+        match self {
+            Self::Every => group.frequency == Frequency::Every,
+            Self::Monthly => group.frequency == Frequency::Monthly,
+            Self::All => true,
+        }
+    }
+}
+
 /// What goes into a digest.
 pub struct Digesting<'a> {
     /// Places in the scan, oldest first.
     pub chosen: &'a [usize],
     pub occasion: Occasion,
+    pub audience: Audience,
     pub style: &'a Style<'a>,
     pub by_hand: &'a ByHand,
     /// The editor's introduction, used when `by_hand` has none and nobody has had it yet.
@@ -57,14 +79,19 @@ pub fn cut(digesting: &Digesting, scan: &Scan, ledger: &mut dyn Ledger) -> Resul
         if groups.is_empty() {
             return Ok(Cutting::NoReaders);
         }
-        let made = make(digesting, scan, &wishes(&groups), ledger)?;
+        let (served, others): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group| digesting.audience.holds(group));
+        // A list of monthly readers alone still announces its articles, to nobody yet: their own
+        // letter takes them up from there.
+        let made = make(digesting, scan, &wishes(&served), ledger)?;
         if made.editions.is_empty() {
             return Ok(Cutting::NoReaders);
         }
         if !made.flaws.is_empty() && !digesting.force {
             return Ok(Cutting::Flawed { flaws: made.flaws, problems: made.problems });
         }
-        let readers = made.readers(&groups);
+        let mut readers = made.readers(&served);
+        readers.extend(others.into_iter().map(|group| (group, None)));
         let subject = made.editions[0].subject.clone();
         let digest = Digest {
             occasion: digesting.occasion.clone(),

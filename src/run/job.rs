@@ -9,9 +9,10 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::cut::{self, Cutting, Digesting};
+use super::cut::{self, Audience, Cutting, Digesting};
 use super::deliver::{self, Progress};
 use super::digest::{ByHand, Style};
+use super::monthly;
 use super::news::{self, News};
 use super::{Ending, Fault, feeds};
 use crate::domain::{Article, Due, Gravity, Occasion, Problem, Schedule};
@@ -80,6 +81,7 @@ pub fn run(
         let digesting = Digesting {
             chosen: &news.selection.chosen,
             occasion: Occasion::Scheduled,
+            audience: Audience::Every,
             style: job.style,
             by_hand: &ByHand::default(),
             intro: job.intro,
@@ -91,6 +93,23 @@ pub fn run(
         if let Cutting::Cut { problems: more, .. } | Cutting::Flawed { problems: more, .. } = &cutting {
             problems.extend(more.iter().cloned());
         }
+        if matches!(cutting, Cutting::Cut { .. }) {
+            ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+        }
+    }
+    if let Some(due) = monthly::due(scan, ledger, job.now)? {
+        let digesting = Digesting {
+            chosen: &due.chosen,
+            occasion: Occasion::Manual(due.name),
+            audience: Audience::Monthly,
+            style: job.style,
+            by_hand: &ByHand::default(),
+            intro: job.intro,
+            force: false,
+            now: job.now,
+        };
+        let cutting = cut::cut(&digesting, scan, ledger)?;
+        ending = ending.and(tell_cutting(&cutting, due.chosen.len(), out)?);
         if matches!(cutting, Cutting::Cut { .. }) {
             ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
         }
