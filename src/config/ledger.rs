@@ -10,6 +10,9 @@ use crate::mail::mailer::smtp::Secret;
 /// The variable that holds the database's password.
 pub const PASSWORD: &str = "PARUTION_LEDGER_PASSWORD";
 
+/// Where the ledger is when nothing is said.
+const DEFAULT: &str = ".parution/ledger.db";
+
 /// Where the ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerConfig {
@@ -24,12 +27,21 @@ pub(super) fn check(
     place: &Place,
     environment: Environment,
 ) -> Result<LedgerConfig, Refusal> {
-    let text = text.unwrap_or(".parution/ledger.db");
+    let text = text.unwrap_or(DEFAULT);
     if !text.contains("://") {
         if text.trim().is_empty() || text.ends_with('/') {
             return Err(Refusal::of("ledger", "it names no file", "write .parution/ledger.db"));
         }
-        return Ok(LedgerConfig::File(place.output(text)));
+        let file = place.output(text);
+        // Only the usual folder is made: a misspelt one would begin anew and forget every reader.
+        if let Some(folder) = file.parent().filter(|folder| text != DEFAULT && !folder.is_dir()) {
+            return Err(Refusal::of(
+                "ledger",
+                format!("the folder {} does not exist", folder.display()),
+                "correct the path, or make the folder if the ledger shall begin anew there",
+            ));
+        }
+        return Ok(LedgerConfig::File(file));
     }
     let wrong = |what: &str| Refusal::of("ledger", what, "write it as postgres://user@localhost/database");
     let url = Url::parse(text).map_err(|_| wrong("it is no address"))?;
@@ -55,10 +67,7 @@ mod tests {
         let place = Place { site: "site".into(), settings: None, here: "/here".into() };
         let read = |text| check(text, &place, &|_| Some("geheim".to_owned()));
         assert_eq!(read(None), Ok(LedgerConfig::File("/here/.parution/ledger.db".into())));
-        assert_eq!(
-            read(Some("/var/lib/parution/l.db")),
-            Ok(LedgerConfig::File("/var/lib/parution/l.db".into()))
-        );
+        assert_eq!(read(Some("/tmp/l.db")), Ok(LedgerConfig::File("/tmp/l.db".into())));
         let database = read(Some("postgres://parution@localhost/parution")).unwrap();
         assert!(matches!(&database, LedgerConfig::Postgres { password: Some(_), .. }));
         assert!(!format!("{database:?}").contains("geheim"));
