@@ -82,7 +82,7 @@ impl House {
             return job::discovery(&order, &scan, out);
         }
         let mut ledger = self.ledger()?;
-        job::feeds_only(&order, &self.config.digest.policy, &scan, ledger.as_mut(), out)
+        job::feeds_only(&order, &scan, ledger.as_mut(), out)
     }
 
     /// `parution init`.

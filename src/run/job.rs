@@ -159,13 +159,15 @@ fn tell_due(
 /// As [`run`].
 pub fn feeds_only(
     order: &feeds::Order,
-    policy: &Policy,
     scan: &Scan,
     ledger: &mut dyn Ledger,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
-    // Only for the guids that readers know: nothing is written down.
-    let (articles, _) = look(scan, ledger, policy, FirstRun::Baseline, order.now)?;
+    // Only for the guids that readers know: nothing is chosen, nothing is written down, and where
+    // the ledger knows no article no body is opened.
+    let mut articles = scan.articles.clone();
+    let known = ledger.known_articles()?;
+    select::recognise(&mut articles, &known, &mut |article| folder::fingerprint(scan, article));
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(order, &articles, &content, Some(ledger))?;
     let ending = report.tell(out)?;
@@ -199,12 +201,7 @@ pub fn look(
     now: DateTime<Utc>,
 ) -> Result<(Vec<Article>, News), Fault> {
     let mut articles = scan.articles.clone();
-    // A body that cannot be read is near to nothing.
-    let mut fingerprint = |article: &Article| {
-        folder::content(scan, article).map_or(0, |(content, _)| {
-            crate::domain::fingerprint(&crate::read::markdown::plain_text(&content.body))
-        })
-    };
+    let mut fingerprint = |article: &Article| folder::fingerprint(scan, article);
     let news = news::look(&mut articles, ledger, &mut fingerprint, now, policy, first_run)?;
     Ok((articles, news))
 }
