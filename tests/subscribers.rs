@@ -1,37 +1,86 @@
 //! The list of subscribers, from a file to the ledger and back.
 
+mod support;
+
 use std::io::Cursor;
 use std::path::Path;
 
 use chrono::{DateTime, Duration, Utc};
 use parution::domain::{EmailAddress, Standing, StandingEvent};
+use parution::ledger::postgres::PostgresLedger;
 use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{
-    Asked, Asking, Barred, Choice, Filter, Ledger, LedgerKey, Membership, Opening, Subscribers,
-};
+use parution::ledger::{Asked, Asking, Barred, Choice, Filter, Ledger, LedgerKey, Opening};
 use parution::run::subscribers::import::{Import, import};
 use parution::run::subscribers::{self, export};
 use parution::run::{Ending, Fault};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+/// A place where ledgers of one engine live.
+trait Engine {
+    fn open(&self) -> Box<dyn Ledger>;
+}
+
+struct Sqlite(TempDir);
+
+impl Engine for Sqlite {
+    fn open(&self) -> Box<dyn Ledger> {
+        Box::new(SqliteLedger::open(&self.0.path().join("ledger.db"), &opening()).unwrap())
+    }
+}
+
+impl Engine for support::postgres::Database {
+    fn open(&self) -> Box<dyn Ledger> {
+        Box::new(PostgresLedger::open(&self.url, None, &opening()).unwrap())
+    }
+}
+
+/// Runs every sentence as a test of its own, for each engine.
+macro_rules! for_each_engine {
+    ($($sentence:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $sentence() { super::$sentence(&super::Sqlite(tempfile::tempdir().unwrap())); })*
+        }
+        mod postgres {
+            $(#[test] fn $sentence() {
+                if let Some(database) = super::support::postgres::database(stringify!($sentence)) {
+                    super::$sentence(&database);
+                }
+            })*
+        }
+    };
+}
+
+for_each_engine! {
+    spellings_of_one_address_are_one_subscriber,
+    an_import_names_its_legal_basis_and_keeps_it_with_each_person,
+    a_dry_run_says_what_would_change_and_changes_nothing,
+    the_same_list_twice_changes_nothing_the_second_time,
+    no_import_brings_back_who_left_complained_bounced_or_was_forgotten,
+    nothing_of_a_broken_list_is_kept,
+    an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same,
+    a_link_confirms_once_and_for_two_days,
+    a_mailbox_gets_one_letter_an_hour_however_often_someone_asks,
+    ones_own_consent_ends_leaving_and_forgetting_and_asking_alone_does_not,
+    a_suppressed_address_gets_no_letter_even_when_someone_asks,
+    leaving_is_done_at_once_and_the_second_time_changes_nothing,
+    a_token_serves_its_own_purpose_only,
+    who_never_confirmed_is_not_kept,
+    what_people_type_into_a_filter_is_text_and_not_a_pattern,
+    figures_count_people_and_never_opens,
+    a_letter_that_names_its_token_leaves_and_others_wait_for_a_person,
+}
+
 /// A list in a ledger of its own, told step by step.
 struct List {
-    ledger: SqliteLedger,
+    ledger: Box<dyn Ledger>,
     now: DateTime<Utc>,
     said: String,
-    _folder: TempDir,
 }
 
 impl List {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        Self {
-            ledger: open(folder.path()),
-            now: at("2026-11-23T08:00:00Z"),
-            said: String::new(),
-            _folder: folder,
-        }
+    fn on(engine: &dyn Engine) -> Self {
+        Self { ledger: engine.open(), now: at("2026-11-23T08:00:00Z"), said: String::new() }
     }
 
     fn import_bytes(&mut self, list: &[u8], dry_run: bool) -> Result<Ending, Fault> {
@@ -42,7 +91,8 @@ impl List {
             ..Import::default()
         };
         let mut out = Vec::new();
-        let ending = import(&mut self.ledger, Cursor::new(list), &import_it, self.now, &mut |_| {}, &mut out);
+        let ending =
+            import(self.ledger.as_mut(), Cursor::new(list), &import_it, self.now, &mut |_| {}, &mut out);
         self.said = String::from_utf8(out).unwrap();
         ending
     }
@@ -93,10 +143,8 @@ impl List {
     }
 }
 
-fn open(folder: &Path) -> SqliteLedger {
-    let opening =
-        Opening { now: at("2026-11-23T08:00:00Z"), random: [7; 32], machine: String::new(), adopt: false };
-    SqliteLedger::open(&folder.join("ledger.db"), &opening).unwrap()
+fn opening() -> Opening {
+    Opening { now: at("2026-11-23T08:00:00Z"), random: [7; 32], machine: String::new(), adopt: false }
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -107,9 +155,8 @@ fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-#[test]
-fn spellings_of_one_address_are_one_subscriber() {
-    let mut list = List::new();
+fn spellings_of_one_address_are_one_subscriber(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let ending = list.import(
         "email,name,status\na@example.org,1,active\nA@example.org,2,active\na@EXAMPLE.ORG,3,active\n \
          a@example.org ,4,active\na@example.org.,5,active\na@bücher.example,6,active\na@xn--bcher-kva.example,7,active\n",
@@ -118,9 +165,8 @@ fn spellings_of_one_address_are_one_subscriber() {
     assert_eq!(list.addresses(), ["a@example.org", "a@xn--bcher-kva.example"]);
 }
 
-#[test]
-fn an_import_names_its_legal_basis_and_keeps_it_with_each_person() {
-    let mut list = List::new();
+fn an_import_names_its_legal_basis_and_keeps_it_with_each_person(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email,OPTIN_TIME,OPTIN_IP\na@example.org,2019-03-04 10:20:30,192.0.2.7\n");
     let person = list.ledger.subscriber(&email("a@example.org")).unwrap().unwrap();
     assert_eq!(person.consent.text, "public task, order of 2026");
@@ -128,7 +174,7 @@ fn an_import_names_its_legal_basis_and_keeps_it_with_each_person() {
     assert_eq!(person.consent.asked_at, Some(at("2019-03-04T10:20:30Z")));
     let nameless = Import { consent: "  ".to_owned(), ..Import::default() };
     let fault = import(
-        &mut list.ledger,
+        list.ledger.as_mut(),
         Cursor::new(b"email\nb@example.org\n"),
         &nameless,
         list.now,
@@ -139,9 +185,8 @@ fn an_import_names_its_legal_basis_and_keeps_it_with_each_person() {
     assert_eq!(list.addresses().len(), 1);
 }
 
-#[test]
-fn a_dry_run_says_what_would_change_and_changes_nothing() {
-    let mut list = List::new();
+fn a_dry_run_says_what_would_change_and_changes_nothing(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\nold@example.org\n");
     let text = "email,status\nold@example.org,unsubscribed\nnew@example.org,active\nNEW@example.org,active\n";
     list.import_bytes(text.as_bytes(), true).unwrap();
@@ -152,18 +197,16 @@ fn a_dry_run_says_what_would_change_and_changes_nothing() {
     assert_eq!(list.standing("old@example.org"), Some(Standing::Confirmed));
 }
 
-#[test]
-fn the_same_list_twice_changes_nothing_the_second_time() {
-    let mut list = List::new();
+fn the_same_list_twice_changes_nothing_the_second_time(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let text = "email,status\na@example.org,active\nb@example.org,unsubscribed\n";
     list.import(text);
     assert_eq!(list.import(text), Ending::Done);
     assert!(list.said.contains("2 on the list already"), "{}", list.said);
 }
 
-#[test]
-fn no_import_brings_back_who_left_complained_bounced_or_was_forgotten() {
-    let mut list = List::new();
+fn no_import_brings_back_who_left_complained_bounced_or_was_forgotten(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let text =
         "email\nleft@example.org\nspam@example.org\ndead@example.org\ngone@example.org\nno@example.org\n";
     list.import(text);
@@ -185,14 +228,13 @@ fn no_import_brings_back_who_left_complained_bounced_or_was_forgotten() {
     assert_eq!(list.standing("no@example.org"), Some(Standing::Left));
     let mut out = Vec::new();
     let ending =
-        subscribers::add(&mut list.ledger, "gone@example.org", "", "asked by phone", list.now, &mut out);
+        subscribers::add(list.ledger.as_mut(), "gone@example.org", "", "asked by phone", list.now, &mut out);
     assert_eq!(ending.unwrap(), Ending::Look);
     assert_eq!(list.standing("gone@example.org"), None);
 }
 
-#[test]
-fn nothing_of_a_broken_list_is_kept() {
-    let mut list = List::new();
+fn nothing_of_a_broken_list_is_kept(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let mut text = String::from("email,name\n");
     for person in 0..5000 {
         text.push_str(&format!("user{person}@example.org,User\n"));
@@ -203,9 +245,8 @@ fn nothing_of_a_broken_list_is_kept() {
     assert!(list.addresses().is_empty());
 }
 
-#[test]
-fn an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same() {
-    let mut list = List::new();
+fn an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let names = ["=cmd|'/C calc'!A0", "@SUM(1+1)", "+1+1", "-2+3", "Zoë, \"la\" O’Hara"];
     let mut text = String::from("email,name\n");
     for (at, name) in names.iter().enumerate() {
@@ -213,14 +254,14 @@ fn an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same() {
     }
     list.import(&text);
     let mut file = Vec::new();
-    export::as_csv(&mut list.ledger, &Filter::default(), &mut file).unwrap();
+    export::as_csv(list.ledger.as_mut(), &Filter::default(), &mut file).unwrap();
     let mut rows = csv::Reader::from_reader(file.as_slice());
     for row in rows.records() {
         for cell in &row.unwrap() {
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell:?}");
         }
     }
-    let mut other = List::new();
+    let mut other = List::on(engine);
     other.import_bytes(&file, false).unwrap();
     for (at, name) in names.iter().enumerate() {
         let person = other.ledger.subscriber(&email(&format!("u{at}@example.org"))).unwrap().unwrap();
@@ -228,9 +269,8 @@ fn an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same() {
     }
 }
 
-#[test]
-fn a_link_confirms_once_and_for_two_days() {
-    let mut list = List::new();
+fn a_link_confirms_once_and_for_two_days(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     let token = list.ask_for_link("a@example.org");
     assert_eq!(list.standing("a@example.org"), Some(Standing::Pending));
     list.later(Duration::hours(49));
@@ -245,7 +285,8 @@ fn a_link_confirms_once_and_for_two_days() {
 
 #[test]
 fn only_the_hash_of_a_link_is_in_the_ledger() {
-    let mut list = List::new();
+    let engine = Sqlite(tempfile::tempdir().unwrap());
+    let mut list = List::on(&engine);
     let token = list.ask_for_link("a@example.org");
     let path = list.ledger.name();
     let folder = Path::new(&path).parent().unwrap();
@@ -258,9 +299,8 @@ fn only_the_hash_of_a_link_is_in_the_ledger() {
     assert!(!found(token.as_bytes()));
 }
 
-#[test]
-fn a_mailbox_gets_one_letter_an_hour_however_often_someone_asks() {
-    let mut list = List::new();
+fn a_mailbox_gets_one_letter_an_hour_however_often_someone_asks(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.ask_for_link("a@example.org");
     assert_eq!(list.ask("A@example.org"), Asked::Nothing);
     list.later(Duration::minutes(59));
@@ -273,9 +313,8 @@ fn a_mailbox_gets_one_letter_an_hour_however_often_someone_asks() {
     assert_eq!(list.ask("a@example.org"), Asked::Nothing);
 }
 
-#[test]
-fn ones_own_consent_ends_leaving_and_forgetting_and_asking_alone_does_not() {
-    let mut list = List::new();
+fn ones_own_consent_ends_leaving_and_forgetting_and_asking_alone_does_not(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\na@example.org\n");
     let token = list.letter_token("a@example.org");
     assert!(list.ledger.leave(&token, "one click", list.now).unwrap().is_some());
@@ -291,9 +330,8 @@ fn ones_own_consent_ends_leaving_and_forgetting_and_asking_alone_does_not() {
     assert_eq!(list.ledger.barred(&email("a@example.org")).unwrap(), None);
 }
 
-#[test]
-fn a_suppressed_address_gets_no_letter_even_when_someone_asks() {
-    let mut list = List::new();
+fn a_suppressed_address_gets_no_letter_even_when_someone_asks(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.ledger.suppress(&email("a@example.org"), list.now).unwrap();
     assert_eq!(list.ask("a@example.org"), Asked::Nothing);
     assert_eq!(list.standing("a@example.org"), None);
@@ -301,9 +339,8 @@ fn a_suppressed_address_gets_no_letter_even_when_someone_asks() {
     list.ask_for_link("a@example.org");
 }
 
-#[test]
-fn leaving_is_done_at_once_and_the_second_time_changes_nothing() {
-    let mut list = List::new();
+fn leaving_is_done_at_once_and_the_second_time_changes_nothing(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\na@example.org\n");
     let token = list.letter_token("a@example.org");
     for _ in 0..2 {
@@ -316,9 +353,8 @@ fn leaving_is_done_at_once_and_the_second_time_changes_nothing() {
     assert_eq!(list.ledger.leave(&token.replace(&token[..1], "x"), "guess", list.now).unwrap(), None);
 }
 
-#[test]
-fn a_token_serves_its_own_purpose_only() {
-    let mut list = List::new();
+fn a_token_serves_its_own_purpose_only(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\na@example.org\n");
     let letter = list.letter_token("a@example.org");
     let person = list.ledger.subscriber(&email("a@example.org")).unwrap().unwrap();
@@ -333,22 +369,23 @@ fn a_token_serves_its_own_purpose_only() {
 
 #[test]
 fn forgetting_leaves_no_trace_of_the_address_in_the_ledger() {
-    let mut list = List::new();
+    let engine = Sqlite(tempfile::tempdir().unwrap());
+    let mut list = List::on(&engine);
     list.import("email,name\nstrange-address-7@example.org,Strange Name Seven\n");
     list.ledger.forget(&email("strange-address-7@example.org"), list.now).unwrap();
     assert!(list.addresses().is_empty());
     // What deleted rows leave in the pages of the file is gone with the next copy of it.
     let copy = TempDir::new().unwrap();
-    list.ledger.back_up(&copy.path().join("copy.db")).unwrap();
+    let ledger = SqliteLedger::open(&engine.0.path().join("ledger.db"), &opening()).unwrap();
+    ledger.back_up(&copy.path().join("copy.db")).unwrap();
     let octets = std::fs::read(copy.path().join("copy.db")).unwrap();
     for trace in ["strange-address-7", "Strange Name Seven"] {
         assert!(!octets.windows(trace.len()).any(|window| window == trace.as_bytes()), "{trace}");
     }
 }
 
-#[test]
-fn who_never_confirmed_is_not_kept() {
-    let mut list = List::new();
+fn who_never_confirmed_is_not_kept(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.ask_for_link("a@example.org");
     list.import("email,status\nb@example.org,pending\nc@example.org,active\n");
     list.later(Duration::days(31));
@@ -356,23 +393,21 @@ fn who_never_confirmed_is_not_kept() {
     assert_eq!(list.addresses(), ["b@example.org", "c@example.org"]);
 }
 
-#[test]
-fn what_people_type_into_a_filter_is_text_and_not_a_pattern() {
-    let mut list = List::new();
+fn what_people_type_into_a_filter_is_text_and_not_a_pattern(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\nabc@example.org\na_c@example.org\n");
     let mut count = |part: &str| {
         let filter = Filter { part: Some(part.to_owned()), ..Filter::default() };
         let mut out = Vec::new();
-        export::as_csv(&mut list.ledger, &filter, &mut out).unwrap()
+        export::as_csv(list.ledger.as_mut(), &filter, &mut out).unwrap()
     };
     assert_eq!(count("a_c"), 1);
     assert_eq!(count("%"), 0);
     assert_eq!(count("EXAMPLE"), 2);
 }
 
-#[test]
-fn figures_count_people_and_never_opens() {
-    let mut list = List::new();
+fn figures_count_people_and_never_opens(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import(
         "email,topics,language,status,created_at\na@example.org,\"eau, air\",fr,active,2026-10-01\n\
          b@example.org,eau,en,active,2026-11-02\nc@example.org,,fr,unsubscribed,2026-11-03\n",
@@ -393,7 +428,8 @@ proptest! {
     /// Whatever a file holds, an import ends with a list of sound addresses or changes nothing.
     #[test]
     fn any_file_is_a_list_or_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let mut list = List::new();
+        let engine = Sqlite(tempfile::tempdir().unwrap());
+        let mut list = List::on(&engine);
         let mut text = b"email,name,status\n".to_vec();
         text.extend(octets);
         let ended = list.import_bytes(&text, false);
@@ -401,9 +437,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person() {
-    let mut list = List::new();
+fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person(engine: &dyn Engine) {
+    let mut list = List::on(engine);
     list.import("email\na@example.org\nb@example.org\n");
     let token = list.letter_token("a@example.org");
     let mailbox = TempDir::new().unwrap();
@@ -420,7 +455,7 @@ fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person() {
     letter("3", "unsubscribe aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     let mut out = Vec::new();
     let mut read = |list: &mut List| {
-        parution::run::unsubscribe::maildir(&mut list.ledger, mailbox.path(), list.now, &mut out).unwrap()
+        parution::run::unsubscribe::maildir(list.ledger.as_mut(), mailbox.path(), list.now, &mut out).unwrap()
     };
     assert_eq!(read(&mut list), Ending::Look);
     assert_eq!(list.standing("a@example.org"), Some(Standing::Left));
