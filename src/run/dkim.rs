@@ -45,6 +45,8 @@ pub fn keygen(
         "Then, once they answer (dig TXT {}._domainkey.{domain}), in parution.yml:\n",
         keys[0].selector
     )?;
+    // Settings look for files beside parution.yml, wherever the keys were made.
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     writeln!(out, "dkim:\n  domain: {domain}\n  keys:")?;
     for key in &keys {
         writeln!(out, "    {}: {}", key.selector, folder.join(format!("{}.pem", key.selector)).display())?;

@@ -312,7 +312,11 @@ impl Maker<'_> {
         let list = self.draft.list;
         let words = &self.words.digest;
         let in_letter = self.target == Target::Letter;
+        let site = &self.draft.site.url;
+        let host = site.host_str().unwrap_or_default();
+        let site_text = (words.site)(host.strip_prefix("www.").unwrap_or(host));
         let links = [
+            (site_text.as_str(), Some(self.link(site.as_str()))),
             (words.subscribe, list.subscribe_url.as_ref().filter(|_| !in_letter).map(Url::to_string)),
             (words.archive, list.archive_url.as_ref().map(Url::to_string)),
             (words.feeds, list.feeds_url.as_ref().map(Url::to_string)),

@@ -28,7 +28,7 @@ pub struct ListSettings {
     /// The mailbox that takes unsubscriptions; `reply_to` when `None`.
     pub unsubscribe_mail: Option<EmailAddress>,
     pub subscribe_url: Option<Url>,
-    /// Where earlier digests, or at least the articles, can be read.
+    /// Where earlier digests can be read.
     pub archive_url: Option<Url>,
     pub feeds_url: Option<Url>,
     /// The privacy notice (GDPR art. 13).
@@ -63,7 +63,7 @@ impl ListSettings {
             unsubscribe_url: None,
             unsubscribe_mail: None,
             subscribe_url: None,
-            archive_url: Some(site.url.clone()),
+            archive_url: None,
             feeds_url: None,
             privacy_url: None,
             help_url: None,

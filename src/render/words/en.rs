@@ -45,6 +45,7 @@ pub const WORDS: Words = Words {
         why: |list| format!("You receive “{list}” because you asked for it."),
         leave: "Unsubscribe from this letter",
         leave_by_mail: "Unsubscribe by e-mail",
+        site: |host| format!("The site {host}"),
         archive: "Earlier letters",
         subscribe: "Subscribe to this letter",
         feeds: "RSS and Atom feeds",

@@ -50,6 +50,7 @@ pub const WORDS: Words = Words {
         why: |list| format!("Vous recevez «\u{a0}{list}\u{a0}» parce que vous en avez demandé l’envoi."),
         leave: "Se désabonner de cette lettre",
         leave_by_mail: "Se désabonner par courriel",
+        site: |host| format!("Le site {host}"),
         archive: "Les lettres précédentes",
         subscribe: "S’abonner à cette lettre",
         feeds: "Les flux RSS et Atom",

@@ -60,7 +60,8 @@ pub struct DigestWords {
     pub leave: &'static str,
     /// Before the address that takes an unsubscription by mail.
     pub leave_by_mail: &'static str,
-    /// Texts of the footer's links.
+    /// Texts of the footer's links; the site is named by its host.
+    pub site: fn(&str) -> String,
     pub archive: &'static str,
     pub subscribe: &'static str,
     pub feeds: &'static str,
