@@ -5,6 +5,8 @@ use std::path::Path;
 
 use parution::domain::{Article, Content, Gravity, Origin, Problem, Status};
 use parution::read::folder::{self, NotASite, Scan, Settings};
+use parution::run::Ending;
+use parution::run::check::{Form, check};
 
 /// A site in a temporary folder, told file by file.
 struct Site {
@@ -277,4 +279,183 @@ fn an_article_over_the_limit_is_left_out_unless_it_is_a_pasted_image() {
     assert_eq!(only(&scan).title, "Collé");
     assert!(content(&scan).0.body.as_str().contains("Texte."));
     assert!(scan.problems[0].what.contains("over the limit of 1024 KiB"), "{}", scan.problems[0]);
+}
+
+#[test]
+fn images_are_looked_at_and_missing_ones_give_way_to_their_words() {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x02\0\0\0".to_vec();
+    png.extend(0xba_b3_4b_b3_u32.to_be_bytes());
+    png.extend([0; 60]);
+    let front = format!(
+        "title: A\n{DATED}une-ou-diaporama:\n- image: /uploads/une.png\n- alternative-textuelle: Une vue\n\
+         - image: /uploads/absente.png\n- image: ../hors.png\n- image:\n"
+    );
+    let body = "![une.png](/uploads/une.png) ![Un plan](/uploads/rien.png) ![Loin](https://img.example.net/x.png)\n\n\
+                ![Ailleurs](/medias/y.png)\n";
+    let site = Site::new().file("uploads/une.png", &png).article("a", &front, body);
+    let scan = site.scan();
+    let (content, problems) = content(&scan);
+    let seen: Vec<_> = content.images.iter().map(|i| (i.url.path(), i.alt.as_str())).collect();
+    assert_eq!(seen, [("/uploads/une.png", "Une vue"), ("/x.png", "Loin"), ("/medias/y.png", "Ailleurs")]);
+    let facts = content.images[0].facts.as_ref().unwrap();
+    assert_eq!((facts.width, facts.height, facts.bytes), (640, 480, png.len() as u64));
+    assert_eq!(content.header_image, None, "the body shows it already");
+    let html = content.body.as_str();
+    assert!(html.contains("alt=\"\"") && !html.contains("une.png\" alt=\"une.png\""), "{html}");
+    assert!(html.contains("Un plan") && !html.contains("rien.png"), "{html}");
+    let lines: Vec<_> = problems.iter().map(|p| (p.line, p.what.as_str())).collect();
+    for told in [
+        (Some(4), "the image `/uploads/absente.png` does not exist; it is left out"),
+        (Some(4), "the image `../hors.png` is neither a web address nor a file of the site; it is left out"),
+        (Some(12), "the image `https://www.example.org/uploads/rien.png` does not exist; it is left out"),
+    ] {
+        assert_eq!(lines.iter().filter(|line| **line == told).count(), 1, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_link_to_another_document_of_the_site_finds_its_url() {
+    let site = Site::new()
+        .file("_posts/2026-01-02-billet.md", format!("---\ntitle: Billet\n{DATED}---\n"))
+        .file("a-propos.md", "---\ntitle: À propos\n---\n")
+        .file("uploads/note.pdf", "pdf")
+        .article(
+            "a",
+            &format!("title: A\n{DATED}"),
+            "[x]({% post_url 2026-01-02-billet %}) [y]({% link a-propos.md %}) [z]({% link uploads/note.pdf %})\n",
+        );
+    let scan = site.scan();
+    let (content, problems) = folder::content(&scan, &scan.articles[0]).unwrap();
+    for path in ["/2026/11/20/billet.html", "/a-propos.html", "/uploads/note.pdf"] {
+        let url = format!("href=\"https://www.example.org{path}\"");
+        assert!(content.body.as_str().contains(&url), "{path}: {} {problems:?}", content.body);
+    }
+}
+
+#[test]
+fn advice_names_each_thing_once_with_its_line() {
+    let long = "mot ".repeat(130);
+    let site = Site::new().file("uploads/.keep", "").article("la", &format!("title: Là\n{DATED}"), "x").article(
+        "a",
+        &format!("title: {}\n{DATED}chapeau-text: {long}\nredirection: https://www.example.net/x", "T".repeat(91)),
+        "[ici](http://www.example.org/actualites/la/) [non](/actualites/absent/) [oui](/actualites/la/)\n\n\
+         [non](/actualites/absent/) [ailleurs](/rubrique/)\n\n<img src=\"https://img.example.net/x.png\">\n",
+    );
+    let scan = site.scan();
+    let mut out = Vec::new();
+    let ending = check(&scan, Form::Lines, &mut out).unwrap();
+    assert_eq!(ending, Ending::Look);
+    let out = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = out.lines().filter(|l| !l.is_empty()).collect();
+    for (start, what) in [
+        ("_actualites/a.markdown:2: ", "the title has 91 characters"),
+        ("_actualites/a.markdown:4: ", "the chapeau has 519 characters"),
+        ("_actualites/a.markdown:5: ", "send readers to https://www.example.net/x"),
+        ("_actualites/a.markdown:7: ", "http://www.example.org/actualites/la/ is not encrypted"),
+        (
+            "_actualites/a.markdown:7: ",
+            "https://www.example.org/actualites/absent/ leads to a page that is not there",
+        ),
+        ("_actualites/a.markdown:11: ", "has no alternative text"),
+    ] {
+        let found = lines.iter().filter(|line| line.starts_with(start) && line.contains(what)).count();
+        assert_eq!(found, 1, "{start}{what}\n{out}");
+    }
+    assert_eq!(lines.len(), 7, "{out}");
+    let mut json = Vec::new();
+    check(&scan, Form::Json, &mut json).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["problems"].as_array().unwrap().len(), 6);
+    assert_eq!(json["problems"][0]["line"], 2);
+}
+
+mod property {
+    use proptest::prelude::*;
+
+    use super::{DATED, Site, folder};
+
+    /// Scraps that have hurt other readers, and free text.
+    fn scrap() -> impl Strategy<Value = Vec<u8>> {
+        let known: Vec<&'static [u8]> = vec![
+            b"---\n",
+            b"title: ",
+            b"date: 2026-11-20\n",
+            b"published: ",
+            b"\n",
+            b"chapeau-text: |\n  ",
+            b"- ",
+            b"[",
+            b"{",
+            b"&a ",
+            b"*a",
+            b"\xff",
+            b"\0",
+            b"\r",
+            b"<script>",
+            b"</script>",
+            b"<div>",
+            b"<img src=x onerror=y>",
+            b"![a](",
+            b"](javascript:x)",
+            b"{: .a onclick=\"x\"}",
+            b"{% raw %}",
+            b"{{ x }}",
+            b"> ",
+            b"`",
+            b"<!--",
+            b"*",
+            b"**",
+            b"une-ou-diaporama:\n- image: ",
+            b"/uploads/../../x",
+            b"\xe2\x80\xae",
+            b"\xf0\x9f\x98\x80",
+        ];
+        prop_oneof![
+            3 => prop::sample::select(known).prop_map(<[u8]>::to_vec),
+            1 => prop::collection::vec(any::<u8>(), 0..12),
+        ]
+    }
+
+    fn read(file: &[u8]) -> Result<(), TestCaseError> {
+        let site = Site::new().file("_actualites/x.md", file);
+        let scan = site.scan();
+        prop_assert_eq!(scan.articles.len().max(scan.problems.len()).min(1), 1, "nothing is lost in silence");
+        for article in &scan.articles {
+            prop_assert!(!article.title.trim().is_empty() && !article.title.chars().any(char::is_control));
+            prop_assert!(article.url.as_str().starts_with("https://www.example.org/"));
+            let Ok((content, _)) = folder::content(&scan, article) else { continue };
+            for html in [Some(&content.body), content.chapeau.as_ref().map(|c| &c.html)].into_iter().flatten()
+            {
+                let html = html.as_str();
+                prop_assert!(!html.contains("<script"), "{html}");
+                let in_tag = |tag: &str| {
+                    tag.split('>')
+                        .next()
+                        .is_some_and(|tag| tag.contains(" onclick=") || tag.contains(" onerror="))
+                };
+                prop_assert!(!html.split('<').skip(1).any(in_tag), "{html}");
+                prop_assert_eq!(html.matches("<div").count(), html.matches("</div>").count(), "{}", html);
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_octets_are_read_without_harm(scraps in prop::collection::vec(scrap(), 0..30)) {
+            read(&scraps.concat())?;
+        }
+
+        #[test]
+        fn any_front_matter_is_read_without_harm(scraps in prop::collection::vec(scrap(), 0..12)) {
+            read(&[b"---\ntitle: A\n", DATED.as_bytes(), &scraps.concat(), b"\n---\ntext\n"].concat())?;
+        }
+
+        #[test]
+        fn any_body_is_rendered_without_harm(scraps in prop::collection::vec(scrap(), 0..30)) {
+            read(&[b"---\ntitle: A\n", DATED.as_bytes(), b"---\n", &scraps.concat()[..]].concat())?;
+        }
+    }
 }
