@@ -79,6 +79,8 @@ pub enum Command {
     Unsubscribe(Unsubscribe),
     /// Where each digest stands: who has it, what waits and why
     Status(Status),
+    /// Take off the list whose mail comes back, or who complained
+    Bounces(Bounces),
     /// Every problem of the site, with file, line and remedy
     Check(Check),
     /// The keys that letters are signed with
@@ -315,6 +317,16 @@ pub struct Status {
     /// For a script
     #[arg(long)]
     pub json: bool,
+    /// For monitoring, in the text format of Prometheus
+    #[arg(long, conflicts_with = "json")]
+    pub metrics: bool,
+}
+
+/// `parution bounces`.
+#[derive(Debug, Args)]
+pub struct Bounces {
+    /// A Maildir, an mbox file, or - for standard input, as a mail server pipes it
+    pub mailbox: PathBuf,
 }
 
 /// `parution check`.

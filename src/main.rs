@@ -48,12 +48,14 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Preview(preview) => house.preview(preview, out),
         Command::Send(send) => house.send(send, out),
         Command::Init => house.init(out),
+        Command::Status(status) => house.status(status, out),
+        Command::Bounces(bounces) => house.bounces(bounces, out),
         Command::Check(check) => house.check(check, out),
         Command::Dkim(verb) => house.dkim(verb, out),
         Command::Subscribers(verb) => house.subscribers(verb, out),
         Command::Serve(serve) => house.serve(serve, out),
         Command::Unsubscribe(unsubscribe) => house.unsubscribe(unsubscribe, out),
-        _ => Err(Fault("this command is not here yet".to_owned())),
+        Command::Completions { .. } | Command::Man { .. } => Ok(Ending::Done),
     }
 }
 

@@ -455,7 +455,7 @@ fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person(engine: &dy
     letter("3", "unsubscribe aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     let mut out = Vec::new();
     let mut read = |list: &mut List| {
-        parution::run::unsubscribe::maildir(list.ledger.as_mut(), mailbox.path(), list.now, &mut out).unwrap()
+        parution::run::unsubscribe::all(list.ledger.as_mut(), mailbox.path(), list.now, &mut out).unwrap()
     };
     assert_eq!(read(&mut list), Ending::Look);
     assert_eq!(list.standing("a@example.org"), Some(Standing::Left));

@@ -2,6 +2,7 @@
 
 mod dkim;
 mod letters;
+mod mailboxes;
 mod send;
 mod serve;
 mod subscribers;

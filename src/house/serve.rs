@@ -1,6 +1,6 @@
-//! `parution serve` and `parution unsubscribe`: the ways that lead to and from the list.
+//! `parution serve`: the service that people come in and leave by.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parution::read::folder::Scan;
 use parution::render::pages;
 use parution::render::words::PageWords;
 use parution::run::serve::{Serving, Stop, post, serve};
-use parution::run::{Ending, Fault, unsubscribe};
+use parution::run::{Ending, Fault};
 
 use super::House;
 use crate::terminal::Terminal;
@@ -54,22 +54,5 @@ impl House {
             house,
         };
         serve(serving, listener, Stop::Signals)
-    }
-
-    /// `parution unsubscribe`.
-    pub fn unsubscribe(&self, options: &cli::Unsubscribe, out: &mut Terminal) -> Result<Ending, Fault> {
-        let mut ledger = self.ledger()?;
-        if options.mailbox.as_os_str() == "-" {
-            let mut letter = Vec::new();
-            let read = std::io::stdin().take(unsubscribe::LARGEST + 1).read_to_end(&mut letter)?;
-            if read as u64 > unsubscribe::LARGEST {
-                return Err(Fault("the letter on standard input is too large".to_owned()));
-            }
-            return unsubscribe::one(ledger.as_mut(), &letter, self.now, out);
-        }
-        unsubscribe::maildir(ledger.as_mut(), &options.mailbox, self.now, out).map_err(|fault| {
-            let missing = !options.mailbox.join("new").is_dir();
-            if missing { Fault(format!("{} is no Maildir", options.mailbox.display())) } else { fault }
-        })
     }
 }

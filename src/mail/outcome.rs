@@ -90,10 +90,21 @@ pub fn judge_silence(stage: Stage, what: &str) -> Answer {
 #[expect(clippy::match_same_arms, reason = "a table is read in its own order")]
 fn bounce(reply: &Reply) -> Option<Bounce> {
     match (reply.enhanced, reply.code) {
-        // 5.1.x the address, 5.2.1 a mailbox closed for good, 5.4.x a host that is not there.
-        (Some((_, 1, 0..=3 | 6 | 10) | (_, 2, 1) | (_, 4, 1 | 4)), _) => Some(Bounce::Hard),
-        (Some((_, 2, _)), _) | (None, 552) => Some(Bounce::Soft),
+        (Some(status), _) => bounce_of_status(status),
+        (None, 552) => Some(Bounce::Soft),
         (None, 550 | 551 | 553) => Some(Bounce::Hard),
+        (None, _) => None,
+    }
+}
+
+/// What a permanent failure with this enhanced status code (RFC 3463) says of the mailbox; `None`
+/// when it says something of the letter or its sender instead.
+#[must_use]
+pub fn bounce_of_status(status: (u8, u16, u16)) -> Option<Bounce> {
+    match status {
+        // 5.1.x the address, 5.2.1 a mailbox closed for good, 5.4.x a host that is not there.
+        (_, 1, 0..=3 | 6 | 10) | (_, 2, 1) | (_, 4, 1 | 4) => Some(Bounce::Hard),
+        (_, 2, _) => Some(Bounce::Soft),
         _ => None,
     }
 }

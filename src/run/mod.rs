@@ -9,6 +9,7 @@ pub mod dkim;
 pub mod feeds;
 pub mod init;
 pub mod job;
+pub mod mailbox;
 pub mod monthly;
 pub mod news;
 pub mod pictures;

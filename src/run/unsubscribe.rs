@@ -5,19 +5,16 @@
 //! the command ends with 1. Read letters move from `new/` to `cur/`, as mail programs do, so that a
 //! letter is acted upon once; acting twice would change nothing either.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
 
+use super::mailbox::{self, Mark};
 use super::{Ending, Fault};
 use crate::ledger::Membership;
 use crate::read::roster::tidy;
-
-/// Nobody needs more to say goodbye; a larger letter is left to a person.
-pub const LARGEST: u64 = 1 << 20;
 
 /// What a letter asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,41 +40,25 @@ pub fn one(
     Ok(Ending::look_if(asked == Asked::NoToken))
 }
 
-/// Acts upon every new letter of a Maildir.
+/// Acts upon every new letter of a Maildir, or every letter of an mbox file.
 ///
 /// # Errors
-/// A folder that is no Maildir or cannot be changed, a ledger that fails; letters read so far are
-/// done and marked.
-pub fn maildir(
+/// A mailbox that is none or cannot be changed, a ledger that fails; letters read so far are done
+/// and marked.
+pub fn all(
     ledger: &mut dyn Membership,
     mailbox: &Path,
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
-    let (new, cur) = (mailbox.join("new"), mailbox.join("cur"));
-    let fault = |path: &Path, error: std::io::Error| Fault(format!("{}: {error}", path.display()));
-    let mut names: Vec<_> = fs::read_dir(&new)
-        .map_err(|error| fault(&new, error))?
-        .filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())))
-        .map(|entry| entry.file_name())
-        .collect();
-    names.sort();
     let (mut left, mut for_a_person) = (0_u64, 0_u64);
-    for name in names {
-        let path = new.join(&name);
-        let mut letter = Vec::new();
-        fs::File::open(&path)
-            .and_then(|file| file.take(LARGEST).read_to_end(&mut letter))
-            .map_err(|error| fault(&path, error))?;
-        let (asked, subject) = act(ledger, &letter, now)?;
+    mailbox::each(mailbox, &mut |letter| {
+        let (asked, subject) = act(ledger, letter, now)?;
         tell(asked, &subject, out)?;
         left += u64::from(asked == Asked::Left);
         for_a_person += u64::from(asked == Asked::NoToken);
-        // Seen, or flagged for a person (maildir(5)).
-        let mut marked = name;
-        marked.push(if asked == Asked::NoToken { ":2,F" } else { ":2,S" });
-        fs::rename(&path, cur.join(marked)).map_err(|error| fault(&path, error))?;
-    }
+        Ok(if asked == Asked::NoToken { Mark::ForAPerson } else { Mark::Seen })
+    })?;
     writeln!(out, "{left} people left; {for_a_person} letters are for a person to read")?;
     Ok(Ending::look_if(for_a_person > 0))
 }
