@@ -70,6 +70,8 @@ pub enum Command {
     Preview(Preview),
     /// Cut the next digest now and deliver it
     Send(Send),
+    /// Deliver what is open, and nothing else: any number of workers share one PostgreSQL ledger
+    Deliver,
     /// The list of subscribers
     #[command(subcommand)]
     Subscribers(Subscribers),

@@ -47,6 +47,7 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Feeds(feeds) => house.feeds(feeds, out),
         Command::Preview(preview) => house.preview(preview, out),
         Command::Send(send) => house.send(send, out),
+        Command::Deliver => house.deliver(out),
         Command::Init => house.init(out),
         Command::Status(status) => house.status(status, out),
         Command::Bounces(bounces) => house.bounces(bounces, out),

@@ -6,18 +6,19 @@
 mod support;
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parution::domain::{
     ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
     KnownArticle, KnownText, Language, Occasion, Ping, Standing, SubscriberId,
 };
-use parution::ledger::postgres::PostgresLedger;
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
-    Added, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, NewSubscriber, Opening, Pause,
-    ReaderGroup, Step, Subscribers as _, Verdict,
+    Added, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, Location, NewSubscriber,
+    Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
 };
 
 /// A place where ledgers of one engine live.
@@ -35,7 +36,7 @@ impl Engine for Sqlite {
 
 impl Engine for support::postgres::Database {
     fn open(&self) -> Box<dyn Ledger> {
-        Box::new(PostgresLedger::open(&self.url, None, &opening()).unwrap())
+        self.ledger(&opening())
     }
 }
 
@@ -478,6 +479,105 @@ fn a_flipped_octet_is_an_error_or_harmless_and_never_a_letter_too_many() {
             assert!(due.len() <= 11, "octet {at}: {} letters", due.len());
         }
     }
+}
+
+// What only a database that many share can suffer.
+
+#[test]
+fn workers_that_begin_together_make_one_ledger() {
+    let Some(place) = support::postgres::database("workers_that_begin_together_make_one_ledger") else {
+        return;
+    };
+    let tokens: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..6)
+            .map(|number| {
+                let opening = Opening { random: [number; 32], ..opening() };
+                let place = &place;
+                scope.spawn(move || place.ledger(&opening).key().delivery_token(DigestId(1), SubscriberId(1)))
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "one key");
+}
+
+#[test]
+fn one_run_cuts_and_many_workers_deliver() {
+    let Some(place) = support::postgres::database("one_run_cuts_and_many_workers_deliver") else { return };
+    let (mut one, mut two) = (place.ledger(&opening()), place.ledger(&opening()));
+    assert!(one.lock_run().unwrap());
+    assert!(one.lock_run().unwrap());
+    assert!(!two.lock_run().unwrap());
+    assert!(one.lock_delivery().unwrap() && two.lock_delivery().unwrap());
+    drop(one);
+    let begun = Instant::now();
+    while !two.lock_run().unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the lock ends with its connection");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn no_verb_happens_twice_or_never_however_often_connections_break() {
+    let name = "no_verb_happens_twice_or_never_however_often_connections_break";
+    let Some(place) = support::postgres::database(name) else { return };
+    let mut ledger = open(&Location::parse(&place.named_url()).unwrap(), &opening()).unwrap();
+    assert!(ledger.lock_run().unwrap());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                place.break_connections();
+                thread::sleep(Duration::from_millis(70));
+            }
+        });
+        for number in 0..25 {
+            let added = ledger.add_subscriber(&subscriber(&format!("r{number}@example.org")), now()).unwrap();
+            // A verb done twice would find its own work.
+            assert!(matches!(added, Added::New(_)), "{number}: {added:?}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(ledger.confirmed().unwrap(), 25);
+    assert!(!place.ledger(&opening()).lock_run().unwrap(), "the run is still ours");
+}
+
+#[test]
+fn a_lease_ends_by_the_clock_of_the_database() {
+    let Some(place) = support::postgres::database("a_lease_ends_by_the_clock_of_the_database") else {
+        return;
+    };
+    let (mut ledger, digest) = ready(&place, 2);
+    let brief = Claimer { worker: "frozen", lease: Duration::from_millis(200) };
+    let claims = ledger.claim(&brief, 2, now()).unwrap();
+    ledger.record(&[sending(&claims[0])], now()).unwrap();
+    // This worker's own clock is years away, and nothing is decided by it.
+    let years_later = now() + TimeDelta::days(2000);
+    ledger.renew(&brief, years_later).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    let found = ledger.recover(&mut |_| false, 3, now()).unwrap();
+    assert_eq!((found.unclaimed, found.doubtful), (1, 1));
+    let late = DeliveryState::Sent { at: now(), reply: "250".into() };
+    assert_eq!(ledger.record(&[settle(&claims[0], late, 0, 0)], now()).unwrap(), [Verdict::LeaseLost]);
+    assert_eq!(ledger.tally(Some(digest)).unwrap().waiting, 2);
+}
+
+#[test]
+fn a_database_that_holds_something_else_is_left_untouched() {
+    let name = "a_database_that_holds_something_else_is_left_untouched";
+    let Some(place) = support::postgres::database(name) else { return };
+    let refused = || open(&Location::parse(&place.url).unwrap(), &opening()).err();
+    let mut client = place.client();
+    let schema = place.schema();
+    client.batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.mine (a INT)")).unwrap();
+    assert!(matches!(refused(), Some(LedgerError::NotALedger { .. })));
+    client.batch_execute(&format!("DROP TABLE {schema}.mine")).unwrap();
+    drop(place.ledger(&opening()));
+    client.batch_execute("UPDATE ledger SET cluster = 'elsewhere'").unwrap();
+    assert!(matches!(refused(), Some(LedgerError::OtherMachine { .. })));
+    drop(place.ledger(&Opening { adopt: true, ..opening() }));
+    client.batch_execute("UPDATE ledger SET version = 999").unwrap();
+    assert!(matches!(refused(), Some(LedgerError::Newer { found: 999, .. })));
 }
 
 // The story's furniture.

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use chrono::{DateTime, Duration, Utc};
 use parution::domain::{EmailAddress, Standing, StandingEvent};
-use parution::ledger::postgres::PostgresLedger;
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{Asked, Asking, Barred, Choice, Filter, Ledger, LedgerKey, Opening};
 use parution::run::subscribers::import::{Import, import};
@@ -31,7 +30,7 @@ impl Engine for Sqlite {
 
 impl Engine for support::postgres::Database {
     fn open(&self) -> Box<dyn Ledger> {
-        Box::new(PostgresLedger::open(&self.url, None, &opening()).unwrap())
+        self.ledger(&opening())
     }
 }
 

@@ -1,11 +1,10 @@
 //! `ledger:`: a file beside the site, or a PostgreSQL database.
 
-use std::path::PathBuf;
-
 use url::Url;
 
 use super::{Environment, Place, Refusal};
-use crate::mail::mailer::smtp::Secret;
+use crate::ledger::Location;
+use crate::ledger::postgres::Address;
 
 /// The variable that holds the database's password.
 pub const PASSWORD: &str = "PARUTION_LEDGER_PASSWORD";
@@ -13,20 +12,11 @@ pub const PASSWORD: &str = "PARUTION_LEDGER_PASSWORD";
 /// Where the ledger is when nothing is said.
 const DEFAULT: &str = ".parution/ledger.db";
 
-/// Where the ledger is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LedgerConfig {
-    /// A SQLite file.
-    File(PathBuf),
-    /// `postgres://user@host/database`, without a password in it.
-    Postgres { url: String, password: Option<Secret> },
-}
-
 pub(super) fn check(
     text: Option<&str>,
     place: &Place,
     environment: Environment,
-) -> Result<LedgerConfig, Refusal> {
+) -> Result<Location, Refusal> {
     let text = text.unwrap_or(DEFAULT);
     if !text.contains("://") {
         if text.trim().is_empty() || text.ends_with('/') {
@@ -41,7 +31,7 @@ pub(super) fn check(
                 "correct the path, or make the folder if the ledger shall begin anew there",
             ));
         }
-        return Ok(LedgerConfig::File(file));
+        return Ok(Location::File(file));
     }
     let wrong = |what: &str| Refusal::of("ledger", what, "write it as postgres://user@localhost/database");
     let url = Url::parse(text).map_err(|_| wrong("it is no address"))?;
@@ -55,21 +45,31 @@ pub(super) fn check(
             format!("set {PASSWORD} in the environment"),
         ));
     }
-    Ok(LedgerConfig::Postgres { url: text.to_owned(), password: environment(PASSWORD).map(Secret::new) })
+    let address = Address::parse(text).map_err(|what| wrong(&what))?;
+    Ok(Location::Postgres(Box::new(match environment(PASSWORD) {
+        Some(password) => address.with_password(&password),
+        None => address,
+    })))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn a_ledger_is_a_file_or_a_database_without_its_password() {
         let place = Place { site: "site".into(), settings: None, here: "/here".into() };
         let read = |text| check(text, &place, &|_| Some("geheim".to_owned()));
-        assert_eq!(read(None), Ok(LedgerConfig::File("/here/.parution/ledger.db".into())));
-        assert_eq!(read(Some("/tmp/l.db")), Ok(LedgerConfig::File("/tmp/l.db".into())));
+        let path = |text| match read(text) {
+            Ok(Location::File(path)) => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(path(None), Path::new("/here/.parution/ledger.db"));
+        assert_eq!(path(Some("/tmp/l.db")), Path::new("/tmp/l.db"));
         let database = read(Some("postgres://parution@localhost/parution")).unwrap();
-        assert!(matches!(&database, LedgerConfig::Postgres { password: Some(_), .. }));
+        assert!(matches!(&database, Location::Postgres(address) if address.has_password()));
         assert!(!format!("{database:?}").contains("geheim"));
         for text in
             ["", "folder/", "mysql://a@b/c", "postgres://a:geheim@b/c", "postgres:///c?password=geheim"]

@@ -28,6 +28,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::domain::Schedule;
+use crate::ledger::Location;
 use crate::read::folder;
 use crate::select::FirstRun;
 use crate::yaml;
@@ -35,7 +36,6 @@ use crate::yaml;
 pub use digest::DigestConfig;
 pub use dkim::DkimConfig;
 pub use feeds::FeedsConfig;
-pub use ledger::LedgerConfig;
 pub use list::{List, ListFile};
 pub use paths::Paths;
 pub use place::Place;
@@ -61,7 +61,7 @@ pub struct Config {
     /// When `run` cuts a digest by itself.
     pub schedule: Schedule,
     pub serve: ServeConfig,
-    pub ledger: LedgerConfig,
+    pub ledger: Location,
 }
 
 /// `parution.yml` as it is written.

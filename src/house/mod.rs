@@ -12,11 +12,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use parution::cli::{self, Global};
-use parution::config::{Config, LedgerConfig, Place};
-use parution::ledger::postgres::PostgresLedger;
-use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{Ledger, Opening};
-use parution::mail::mailer::smtp::Secret;
+use parution::config::{Config, Place};
+use parution::ledger::{self, Ledger, Opening};
 use parution::read::folder::{self, Scan};
 use parution::run::{Ending, Fault, check, feeds, init, job};
 
@@ -53,12 +50,7 @@ impl House {
         getrandom::fill(&mut random).map_err(|error| Fault(format!("no random numbers: {error}")))?;
         let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
         let opening = Opening { now: self.now, random, machine, adopt: self.adopt };
-        Ok(match &self.config.ledger {
-            LedgerConfig::File(path) => Box::new(SqliteLedger::open(path, &opening)?),
-            LedgerConfig::Postgres { url, password } => {
-                Box::new(PostgresLedger::open(url, password.as_ref().map(Secret::reveal), &opening)?)
-            }
-        })
+        Ok(ledger::open(&self.config.ledger, &opening)?)
     }
 
     fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {

@@ -176,3 +176,51 @@ pub(super) fn soft_count(count: u32, last: Option<i64>, previous: Option<i64>, d
         1
     }
 }
+
+/// How a settled letter is kept: its state's word, and when it is due again. `now` where nothing is.
+pub(super) fn settled(state: &DeliveryState, now: DateTime<Utc>) -> (&'static str, DateTime<Utc>) {
+    match state {
+        DeliveryState::Waiting { not_before } => ("waiting", *not_before),
+        DeliveryState::Sent { .. } => ("sent", now),
+        DeliveryState::Refused { .. } => ("refused", now),
+        DeliveryState::InDoubt { .. } => ("in doubt", now),
+        DeliveryState::Left => ("left", now),
+        DeliveryState::Claimed { .. } | DeliveryState::Sending { .. } => {
+            unreachable!("a letter is settled into a state without a worker")
+        }
+    }
+}
+
+/// The server's last words on a settled letter.
+pub(super) fn last_words<'s>(state: &'s DeliveryState, reply: &'s str) -> &'s str {
+    match state {
+        DeliveryState::Sent { reply, .. } | DeliveryState::Refused { reply, .. } => reply,
+        _ => reply,
+    }
+}
+
+/// The state of a delivery that someone may look at, from its word.
+pub(super) fn troubled(word: &str, at: DateTime<Utc>, due_at: DateTime<Utc>, reply: &str) -> DeliveryState {
+    match word {
+        "refused" => DeliveryState::Refused { at, reply: reply.to_owned() },
+        "in doubt" => DeliveryState::InDoubt { since: at },
+        _ => DeliveryState::Waiting { not_before: due_at },
+    }
+}
+
+/// A tally from what was counted for each state's word.
+pub(super) fn tally_of<'w>(counts: impl IntoIterator<Item = (&'w str, u64)>) -> Tally {
+    let mut tally = Tally::default();
+    for (word, count) in counts {
+        match word {
+            "waiting" => tally.waiting = count,
+            "claimed" => tally.claimed = count,
+            "sending" => tally.sending = count,
+            "sent" => tally.sent = count,
+            "refused" => tally.refused = count,
+            "left" => tally.left = count,
+            _ => tally.in_doubt = count,
+        }
+    }
+    tally
+}

@@ -78,6 +78,19 @@ pub struct DigestSummary {
     pub tally: Tally,
 }
 
+/// The edition for a group of readers, as chosen before a cut; `None` for a group nobody had seen.
+pub(super) fn edition_of(
+    readers: &[(ReaderGroup, Option<usize>)],
+    group: &ReaderGroup,
+) -> Option<Option<usize>> {
+    let same = |known: &&(ReaderGroup, Option<usize>)| {
+        known.0.language == group.language
+            && known.0.topics == group.topics
+            && known.0.frequency == group.frequency
+    };
+    readers.iter().find(same).map(|(_, edition)| *edition)
+}
+
 /// Groups keep their topics in one column, one a line.
 pub(super) fn topics_to_text(topics: &[String]) -> String {
     let mut topics: Vec<&str> = topics.iter().map(|t| t.trim()).filter(|t| !t.is_empty()).collect();

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::digests::{frequency_to_text, topics_from_text, topics_to_text};
 use super::{LedgerError, LedgerKey, NewSubscriber, Subscribers};
 use crate::domain::{
-    DigestId, EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId,
+    Consent, DigestId, EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId,
 };
 
 /// A link that was sent to a mailbox works for so long, and once.
@@ -250,6 +251,45 @@ pub(super) fn link_token(key: &LedgerKey, purpose: &str, id: SubscriberId, now: 
     key.subscriber_token(&format!("{purpose} {}", now.timestamp_micros()), id)
 }
 
+/// The person whom a form announces.
+pub(super) fn pending(asking: &Asking, now: DateTime<Utc>) -> NewSubscriber {
+    NewSubscriber {
+        email: asking.email.clone(),
+        name: String::new(),
+        language: asking.choice.language.clone(),
+        topics: asking.choice.topics.clone(),
+        frequency: asking.choice.frequency,
+        standing: Standing::Pending,
+        consent: Consent {
+            asked_at: Some(now),
+            confirmed_at: None,
+            origin: asking.origin.clone(),
+            text: asking.consent_text.clone(),
+        },
+    }
+}
+
+/// A choice as it stands in a person's history.
+pub(super) fn choice_in_words(choice: &Choice) -> String {
+    let topics = topics_to_text(&choice.topics);
+    let topics = if topics.is_empty() { "everything".to_owned() } else { topics.replace('\n', ", ") };
+    let language = choice.language.as_ref().map_or("", Language::tag);
+    format!("{topics}; {} {language}", frequency_to_text(choice.frequency))
+}
+
+/// People by topic, the most wanted first, from what was counted for each set of topics.
+pub(super) fn by_topic(sets: impl IntoIterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    let mut topics: HashMap<String, u64> = HashMap::new();
+    for (set, people) in sets {
+        for topic in topics_from_text(&set) {
+            *topics.entry(topic).or_default() += people;
+        }
+    }
+    let mut topics: Vec<_> = topics.into_iter().collect();
+    topics.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    topics
+}
+
 /// What is known of a person when a list names them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownPerson {
@@ -313,7 +353,6 @@ pub(super) fn plan_batch<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Consent;
 
     fn person(address: &str, standing: Standing) -> NewSubscriber {
         NewSubscriber {

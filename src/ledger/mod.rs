@@ -13,6 +13,7 @@ mod deliveries;
 mod digests;
 mod feeds;
 mod key;
+mod location;
 mod membership;
 pub mod postgres;
 pub mod sqlite;
@@ -26,6 +27,7 @@ pub use deliveries::{Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCE
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
 pub use feeds::Feeds;
 pub use key::LedgerKey;
+pub use location::{Location, open};
 pub use membership::{
     ArchivedDigest, Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Effect, Figures, Filter, HistoryEntry,
     ImportSource, LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
@@ -41,6 +43,12 @@ pub trait Ledger: Articles + Digests + Deliveries + Membership + Feeds + Send {
     /// Takes the right to cut and deliver, until this value is dropped. `false` when another run
     /// has it: that is no fault, the other run does the work.
     fn lock_run(&mut self) -> Result<bool, LedgerError>;
+
+    /// Takes part in delivering, until this value is dropped. `false` when only one process can, and
+    /// another does: a file is delivered from by one, a database by many.
+    fn lock_delivery(&mut self) -> Result<bool, LedgerError> {
+        self.lock_run()
+    }
 
     /// When a run was last noted, to see a clock that jumped.
     fn last_run(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError>;

@@ -1,133 +1,179 @@
 //! A PostgreSQL server for tests: that of `TEST_DATABASE_URL`, or one of our own in a temporary
-//! folder. Where there is neither, the tests say so and pass.
+//! folder, gone when the test program ends, however it ends. Where there is neither, tests say so
+//! and pass; with `REQUIRE_POSTGRES` set they fail instead.
 
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// An empty database.
-pub struct Database {
-    pub url: String,
-}
+use parution::ledger::{Ledger, Location, Opening, open};
 
-/// Makes an empty database; `None`, said aloud, when there is no PostgreSQL.
-pub fn database(name: &str) -> Option<Database> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let Some(server) = server() else {
-        eprintln!("{name}: not run, because there is no PostgreSQL (set TEST_DATABASE_URL, or install it)");
-        return None;
-    };
-    let database = format!("parution_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut client = postgres::Client::connect(&server.url("postgres"), postgres::NoTls).unwrap();
-    client.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
-    Some(Database { url: server.url(&database) })
-}
-
-/// Where the server is, with a place for the database's name.
-struct Server {
-    before: String,
-    after: String,
-}
-
-impl Server {
-    fn url(&self, database: &str) -> String {
-        format!("{}{database}{}", self.before, self.after)
-    }
-}
-
-fn server() -> Option<&'static Server> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    SERVER
-        .get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
-            Ok(url) => {
-                let (address, after) = match url.split_once('?') {
-                    Some((address, after)) => (address.to_owned(), format!("?{after}")),
-                    None => (url, String::new()),
-                };
-                let end = address.rfind('/').expect("a URL such as postgres://user@localhost/postgres") + 1;
-                Some(Server { before: address[..end].to_owned(), after })
-            }
-            Err(_) => start(),
-        })
-        .as_ref()
-}
-
-/// Starts a server that ends with this process, in a folder that its guardian removes.
-fn start() -> Option<Server> {
-    let programs = programs()?;
-    let folder = tempfile::Builder::new().prefix("parution-postgres-").tempdir().unwrap().keep();
-    // The server refuses to run for root.
-    let root = rustix::process::geteuid().is_root();
-    if root {
-        std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-    let data = folder.join("data");
-    let made = command(&programs.join("initdb"), root)
-        .args(["-A", "trust", "-U", "parution", "-E", "UTF8", "--locale=C", "-D"])
-        .arg(&data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .ok()?;
-    assert!(made.success(), "initdb failed in {}", data.display());
-    let mut server = command(&programs.join("postgres"), root)
-        .arg("-D")
-        .arg(&data)
-        .args(["-c", "listen_addresses=", "-c", "max_connections=200", "-c", "unix_socket_directories="])
-        .arg("-k")
-        .arg(&folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let url = format!("?host={}&user=parution", folder.display());
-    let begun = Instant::now();
-    while postgres::Client::connect(&format!("postgres:///postgres{url}"), postgres::NoTls).is_err() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "PostgreSQL does not start");
-        assert!(server.try_wait().unwrap().is_none(), "PostgreSQL ended");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    guard(&server, &folder);
-    Some(Server { before: "postgres:///".to_owned(), after: url })
-}
-
-/// A shell that waits for this process to end, then ends the server and removes its folder: tests
-/// have no place for a farewell.
-fn guard(server: &Child, folder: &Path) {
-    let script =
-        "while kill -0 \"$1\" 2>/dev/null; do sleep 0.3; done; kill -INT \"$2\"; sleep 1; rm -rf \"$3\"";
-    let _ = Command::new("sh")
-        .args(["-c", script, "guard", &std::process::id().to_string(), &server.id().to_string()])
-        .arg(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn();
-}
-
+/// `nobody`, in every distribution: the server refuses to run for root.
 const NOBODY: u32 = 65534;
 
-fn command(program: &Path, root: bool) -> Command {
-    let mut command = Command::new(program);
-    if root {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    command.current_dir("/");
-    command
+/// Starts a server, waits until the test program is gone, stops it and sweeps up.
+const KEEPER: &str = r#"trap "" INT TERM HUP
+"$1/pg_ctl" -D "$2/data" -w -t 120 -l "$2/log" -o "$3" start >/dev/null || exit 1
+touch "$2/ready"
+cat >/dev/null
+"$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
+rm -rf "$2""#;
+
+/// An empty place for one ledger: a schema of its own, swept up when this is dropped.
+pub struct Database {
+    pub url: String,
+    base: String,
+    schema: String,
 }
 
-/// The folder of `initdb` and `postgres`: on the path, or where Debian keeps the newest.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
-        let mut versions: Vec<PathBuf> = versions.flatten().map(|v| v.path().join("bin")).collect();
-        versions.sort();
-        folders.extend(versions.into_iter().rev());
+/// Makes an empty place; `None`, said aloud, when there is no PostgreSQL.
+pub fn database(name: &str) -> Option<Database> {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let base = match env::var("TEST_DATABASE_URL") {
+        Ok(url) => url,
+        Err(_) => match cluster() {
+            Some(cluster) => cluster.url(),
+            None => {
+                say(&format!(
+                    "{name}: NOT run, for want of PostgreSQL (set TEST_DATABASE_URL, or install it)"
+                ));
+                return None;
+            }
+        },
+    };
+    let schema = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let joint = if base.contains('?') { '&' } else { '?' };
+    Some(Database { url: format!("{base}{joint}schema={schema}"), base, schema })
+}
+
+impl Database {
+    pub fn ledger(&self, opening: &Opening) -> Box<dyn Ledger> {
+        open(&Location::parse(&self.url).unwrap(), opening).unwrap()
     }
-    folders.into_iter().find(|f| f.join("initdb").is_file() && f.join("postgres").is_file())
+
+    /// A bare connection, to look at what a ledger wrote or to disturb it.
+    pub fn client(&self) -> postgres::Client {
+        let mut client = postgres::Client::connect(&self.base, postgres::NoTls).unwrap();
+        client.batch_execute(&format!("SET search_path = {}", self.schema)).unwrap();
+        client
+    }
+
+    /// Breaks the connections of all who wrote to this place, as a server that restarts does.
+    pub fn break_connections(&self) {
+        let mut client = self.client();
+        client
+            .query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = $1 AND pid <> pg_backend_pid()",
+                &[&self.schema],
+            )
+            .unwrap();
+    }
+
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// As [`url`](Self::url), for a ledger whose connections can be told from all others.
+    pub fn named_url(&self) -> String {
+        format!("{}&application_name={}", self.url, self.schema)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // With the server of our own everything goes at the end.
+        if env::var_os("TEST_DATABASE_URL").is_some() {
+            let _ = self.client().batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema));
+        }
+    }
+}
+
+/// The server of this test program, started when it is first asked for.
+fn cluster() -> Option<&'static Cluster> {
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start).as_ref()
+}
+
+struct Cluster {
+    folder: PathBuf,
+    /// What it watches is its standard input: closed when this program ends.
+    _keeper: Child,
+}
+
+impl Cluster {
+    fn start() -> Option<Self> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap().keep();
+        if is_root() {
+            chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let made = as_nobody(&mut Command::new(programs.join("initdb")))
+            .args(["-A", "trust", "-U", "parution", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
+            .arg(folder.join("data"))
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let options = format!(
+            "-c listen_addresses= -c max_connections=200 -c unix_socket_directories={}",
+            folder.display()
+        );
+        let keeper = as_nobody(&mut Command::new("sh"))
+            .args(["-c", KEEPER, "keeper"])
+            .args([&programs, &folder])
+            .arg(options)
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while !folder.join("ready").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Some(Self { folder, _keeper: keeper })
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://parution@{}/postgres", self.folder.display().to_string().replace('/', "%2F"))
+    }
+}
+
+/// Where `initdb`, `postgres` and `pg_ctl` are: on the path, or where Debian keeps the newest.
+fn programs() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
+        .unwrap_or_default();
+    versions.sort();
+    folders.extend(versions.into_iter().rev());
+    let all = |folder: &Path| ["initdb", "postgres", "pg_ctl"].iter().all(|name| folder.join(name).is_file());
+    folders.into_iter().find(|folder| all(folder))
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn as_nobody(command: &mut Command) -> &mut Command {
+    if is_root() { command.uid(NOBODY).gid(NOBODY) } else { command }
+}
+
+/// Past the capture of test output: a test that did not run must be seen.
+fn say(what: &str) {
+    assert!(env::var_os("REQUIRE_POSTGRES").is_none(), "{what}");
+    let _ = writeln!(std::io::stderr(), "{what}");
 }

@@ -1,12 +1,19 @@
-//! Deliveries in PostgreSQL. Any number of workers share them: claims skip what others have locked,
-//! and every later write names its token.
+//! Deliveries in PostgreSQL, shared by any number of workers.
+//!
+//! Every verb is a statement or two over whole batches: the price of a letter is in round trips, not
+//! in rows. Leases (`due_at` of a claimed or sending letter) run by the database's clock; all other
+//! instants are the ones handed in. Rows are locked in the order of their readers, readers before
+//! their deliveries; should two workers meet nevertheless, one of them is sent back and tries again.
+
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use postgres::Row;
 
-use super::{Fault, PostgresLedger, Tx};
-use crate::domain::{Bounce, DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
-use crate::ledger::deliveries::soft_count;
+use super::subscribers::email;
+use super::{Begin, PostgresLedger, Session, Sql, text};
+use crate::domain::{Bounce, DigestId, Language, SubscriberId, Tally};
+use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
     Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
     instant, millis,
@@ -19,40 +26,50 @@ impl Deliveries for PostgresLedger {
         max_doubts: u32,
         now: DateTime<Utc>,
     ) -> Result<Recovered, LedgerError> {
-        let workers: Vec<String> = self.verb(|tx| {
-            let rows = tx.query(
-                "SELECT DISTINCT coalesce(worker, '') FROM delivery WHERE state IN ('claimed', 'sending')",
+        let workers: Vec<(String, bool)> = self.db.read(|session| {
+            let rows = session.query(
+                "SELECT coalesce(worker, ''),
+                        bool_or(due_at <= clock_millis())
+                 FROM delivery WHERE state IN ('claimed', 'sending') GROUP BY 1",
                 &[],
             )?;
-            Ok(rows.iter().map(|row| row.get(0)).collect())
+            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
         })?;
         let mut recovered = Recovered::default();
-        for worker in workers {
+        for (worker, has_ended_lease) in workers {
+            // A lease counts only while its worker may live.
             let lease_counts = !gone(&worker);
-            let one = self.verb(|tx| {
-                let whose: [&(dyn postgres::types::ToSql + Sync); 3] = [&worker, &lease_counts, &millis(now)];
-                Ok(Recovered {
-                    unclaimed: tx.execute(
-                        "UPDATE delivery SET state = 'waiting', worker = NULL, token = NULL, due_at = $3, at = $3
-                         WHERE state = 'claimed' AND coalesce(worker, '') = $1 AND (NOT $2 OR due_at <= clock_ms())",
-                        &whose,
-                    )?,
-                    in_doubt: tx.execute(
-                        "UPDATE delivery SET state = 'in doubt', worker = NULL, token = NULL, at = $3
-                         WHERE state = 'sending' AND coalesce(worker, '') = $1 AND (NOT $2 OR due_at <= clock_ms())
-                           AND doubts >= $4",
-                        &[&worker, &lease_counts, &millis(now), &i64::from(max_doubts)],
-                    )?,
-                    doubtful: tx.execute(
-                        "UPDATE delivery SET state = 'waiting', worker = NULL, token = NULL, due_at = $3, at = $3
-                         WHERE state = 'sending' AND coalesce(worker, '') = $1 AND (NOT $2 OR due_at <= clock_ms())",
-                        &whose,
-                    )?,
-                })
+            if lease_counts && !has_ended_lease {
+                continue;
+            }
+            let rows = self.db.write(Begin::Usual, |session| {
+                session.query(
+                    "WITH lost AS (
+                         SELECT digest, subscriber, state = 'claimed' AS unclaimed,
+                                state = 'sending' AND doubts >= $4 AS in_doubt
+                         FROM delivery
+                         WHERE state IN ('claimed', 'sending') AND coalesce(worker, '') = $1
+                           AND (NOT $2 OR due_at <= clock_millis())
+                         -- Whoever is writing to a letter just now has not lost it.
+                         FOR UPDATE SKIP LOCKED),
+                     back AS (
+                         UPDATE delivery d
+                         SET state = CASE WHEN lost.in_doubt THEN 'in doubt' ELSE 'waiting' END,
+                             worker = NULL, token = NULL, due_at = $3, at = $3
+                         FROM lost WHERE d.digest = lost.digest AND d.subscriber = lost.subscriber
+                         RETURNING lost.unclaimed, lost.in_doubt)
+                     SELECT unclaimed, in_doubt, count(*) FROM back GROUP BY 1, 2",
+                    &[&worker, &lease_counts, &millis(now), &(max_doubts as i32)],
+                )
             })?;
-            recovered.unclaimed += one.unclaimed;
-            recovered.doubtful += one.doubtful;
-            recovered.in_doubt += one.in_doubt;
+            for row in rows {
+                let count = row.get::<_, i64>(2) as u64;
+                match (row.get(0), row.get(1)) {
+                    (true, _) => recovered.unclaimed += count,
+                    (_, true) => recovered.in_doubt += count,
+                    _ => recovered.doubtful += count,
+                }
+            }
         }
         Ok(recovered)
     }
@@ -63,97 +80,115 @@ impl Deliveries for PostgresLedger {
         limit: usize,
         now: DateTime<Utc>,
     ) -> Result<Vec<Claim>, LedgerError> {
-        let token: i64 = self.verb(|tx| Ok(tx.one("SELECT nextval('claim_token')", &[])?.get(0)))?;
-        let mut again = false;
-        self.verb(|tx| {
-            if std::mem::replace(&mut again, true) {
-                // The answer to the first try was lost; it may have claimed all the same.
-                tx.execute(
-                    "UPDATE delivery SET state = 'waiting', worker = NULL, token = NULL, due_at = $2
-                     WHERE state = 'claimed' AND token = $1",
-                    &[&token, &millis(now)],
-                )?;
-            }
-            let rows = tx.query(
-                "WITH due AS (
-                     SELECT d.digest, d.subscriber FROM delivery d JOIN digest g ON g.id = d.digest
-                     WHERE d.state = 'waiting' AND d.due_at <= $1 AND coalesce(g.paused_until, 0) <= $1
-                     ORDER BY d.digest, d.due_at, d.subscriber
-                     LIMIT $2
-                     -- What another worker is claiming at this moment is not waited for.
-                     FOR UPDATE OF d SKIP LOCKED)
-                 UPDATE delivery d SET state = 'claimed', worker = $3, token = $4, due_at = clock_ms() + $5, at = $1
-                 FROM due, subscriber s
-                 WHERE d.digest = due.digest AND d.subscriber = due.subscriber AND s.id = d.subscriber
-                 RETURNING d.digest, d.edition, d.subscriber, s.email, s.name, s.language, d.attempts, d.doubts,
-                     s.standing = 'confirmed'",
-                &[
-                    &millis(now),
-                    &(limit as i64),
-                    &claimer.worker,
-                    &token,
-                    &(claimer.lease.as_millis() as i64),
-                ],
+        self.lease = claimer.lease;
+        self.db.write(Begin::Usual, |session| {
+            let digests = session.query(
+                "SELECT id FROM digest WHERE coalesce(paused_until, 0) <= $1
+                   AND EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = id AND due_at <= $1)
+                 ORDER BY id",
+                &[&millis(now)],
             )?;
-            let mut claims = Vec::with_capacity(rows.len());
-            for row in rows {
-                if row.get(8) {
-                    claims.push(claim(&row, token)?);
-                } else {
-                    leave(tx, DigestId(row.get(0)), SubscriberId(row.get(2)), now)?;
+            let mut claims = Vec::new();
+            for digest in digests {
+                if claims.len() >= limit {
+                    break;
                 }
+                let rows = session.query(
+                    "WITH due AS (
+                         SELECT digest, subscriber, due_at FROM delivery
+                         WHERE state = 'waiting' AND digest = $1 AND due_at <= $2
+                         ORDER BY due_at, subscriber LIMIT $3
+                         FOR UPDATE SKIP LOCKED),
+                     lease AS MATERIALIZED (SELECT nextval('lease_token') AS token)
+                     UPDATE delivery d
+                     SET state = CASE WHEN s.standing = 'confirmed' THEN 'claimed' ELSE 'left' END,
+                         worker = CASE WHEN s.standing = 'confirmed' THEN $4 END,
+                         token = CASE WHEN s.standing = 'confirmed' THEN lease.token END,
+                         due_at = clock_millis() + $5,
+                         at = $2
+                     FROM due JOIN subscriber s ON s.id = due.subscriber CROSS JOIN lease
+                     WHERE d.digest = due.digest AND d.subscriber = due.subscriber
+                     RETURNING d.digest, d.edition, d.subscriber, s.email, s.name, s.language, d.attempts,
+                               d.doubts, d.token, due.due_at",
+                    &[
+                        &digest.try_get::<_, i64>(0)?,
+                        &millis(now),
+                        &((limit - claims.len()) as i64),
+                        &claimer.worker,
+                        &(claimer.lease.as_millis() as i64),
+                    ],
+                )?;
+                let mut due = Vec::with_capacity(rows.len());
+                for row in rows {
+                    // Who is no longer confirmed has just been closed, and got no token.
+                    if let Some(token) = row.try_get(8)? {
+                        due.push((row.try_get::<_, i64>(9)?, claim(&row, token)?));
+                    }
+                }
+                due.sort_unstable_by_key(|(due_at, claim)| (*due_at, claim.subscriber));
+                claims.extend(due.into_iter().map(|(_, claim)| claim));
             }
             Ok(claims)
         })
     }
 
     fn record(&mut self, steps: &[Step], now: DateTime<Utc>) -> Result<Vec<Verdict>, LedgerError> {
-        self.verb(|tx| steps.iter().map(|step| record(tx, step, now)).collect())
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lease = self.lease.as_millis() as i64;
+        self.db.write(Begin::Usual, |session| {
+            let mut verdicts = vec![Verdict::LeaseLost; steps.len()];
+            for round in rounds(steps) {
+                record(session, steps, round, lease, now, &mut verdicts)?;
+            }
+            Ok(verdicts)
+        })
     }
 
     fn renew(&mut self, claimer: &Claimer<'_>, _now: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
-                "UPDATE delivery SET due_at = clock_ms() + $2 WHERE state IN ('claimed', 'sending') AND worker = $1",
-                &[&claimer.worker, &(claimer.lease.as_millis() as i64)],
-            )
-            .map(|_| ())
+        self.db.write(Begin::Usual, |session| {
+            session
+                .execute(
+                    "UPDATE delivery SET due_at = clock_millis() + $2
+                     WHERE state IN ('claimed', 'sending') AND worker = $1",
+                    &[&claimer.worker, &(claimer.lease.as_millis() as i64)],
+                )
+                .map(|_| ())
         })
     }
 
     fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        let due: Option<i64> = self.verb(|tx| {
-            let row = tx.one(
-                "SELECT min(greatest(
-                     (SELECT min(due_at) FROM delivery WHERE state = 'waiting' AND digest = g.id),
-                     g.paused_until))
-                 FROM digest g
-                 WHERE EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = g.id)",
+        self.db.read(|session| {
+            let row = session.query_one(
+                "SELECT min(greatest(coalesce(paused_until, 0),
+                                     (SELECT min(due_at) FROM delivery WHERE state = 'waiting' AND digest = id)))
+                 FROM digest
+                 WHERE EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = id)",
                 &[],
             )?;
-            Ok(row.get(0))
-        })?;
-        Ok(due.map(instant))
+            Ok(row.try_get::<_, Option<i64>>(0)?.map(instant))
+        })
     }
 
     fn tally(&mut self, digest: Option<DigestId>) -> Result<Tally, LedgerError> {
-        self.verb(|tx| tally(tx, digest))
+        self.db.read(|session| tally(session, digest))
     }
 
     fn sent_since(&mut self, since: DateTime<Utc>) -> Result<Vec<(String, u64)>, LedgerError> {
-        self.verb(|tx| {
-            let rows = tx.query(
+        self.db.read(|session| {
+            let rows = session.query(
                 "SELECT s.domain, count(*) FROM delivery d JOIN subscriber s ON s.id = d.subscriber
-                 WHERE d.state = 'sent' AND d.at >= $1 GROUP BY s.domain",
+                 WHERE d.state = 'sent' AND d.at >= $1 GROUP BY s.domain ORDER BY s.domain",
                 &[&millis(since)],
             )?;
-            Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1) as u64)).collect())
+            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<_, i64>(1)? as u64))).collect()
         })
     }
 
     fn troubles(&mut self, digest: DigestId, limit: usize) -> Result<Vec<Trouble>, LedgerError> {
-        self.verb(|tx| {
-            tx.query(
+        self.db.read(|session| {
+            let rows = session.query(
                 "SELECT d.digest, d.subscriber, s.email, d.attempts, d.doubts, d.state, d.due_at, d.at, d.reply
                  FROM delivery d JOIN subscriber s ON s.id = d.subscriber
                  WHERE d.digest = $1
@@ -161,10 +196,8 @@ impl Deliveries for PostgresLedger {
                         OR d.state = 'waiting' AND (d.attempts > 0 OR d.doubts > 0))
                  ORDER BY d.at DESC, d.subscriber LIMIT $2",
                 &[&digest.0, &(limit as i64)],
-            )?
-            .iter()
-            .map(trouble)
-            .collect()
+            )?;
+            rows.iter().map(trouble).collect()
         })
     }
 
@@ -177,23 +210,23 @@ impl Deliveries for PostgresLedger {
                 "UPDATE delivery SET state = 'sent', at = $1, reply = 'accepted by hand' WHERE state = 'in doubt'"
             }
         };
-        self.verb(|tx| tx.execute(close, &[&millis(now)]))
+        self.db.write(Begin::Usual, |session| session.execute(close, &[&millis(now)]))
     }
 
     fn reopen_refused(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
+        self.db.write(Begin::Usual, |session| {
+            session.execute(
                 "UPDATE delivery SET state = 'waiting', due_at = $2, at = $2, attempts = 0
                  WHERE digest = $1 AND state = 'refused'
-                   AND (SELECT standing FROM subscriber WHERE id = subscriber) = 'confirmed'",
+                   AND (SELECT standing FROM subscriber s WHERE s.id = delivery.subscriber) = 'confirmed'",
                 &[&digest.0, &millis(now)],
             )
         })
     }
 
     fn stop(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
+        self.db.write(Begin::Usual, |session| {
+            session.execute(
                 "UPDATE delivery SET state = 'left', worker = NULL, token = NULL, at = $2, reply = 'stopped by hand'
                  WHERE digest = $1 AND state IN ('waiting', 'claimed')",
                 &[&digest.0, &millis(now)],
@@ -208,125 +241,194 @@ impl Deliveries for PostgresLedger {
         bounce: Bounce,
         now: DateTime<Utc>,
     ) -> Result<bool, LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
+        self.db.write(Begin::Usual, |session| {
+            let changed = suppress(session, digest, subscriber, bounce, now)?;
+            // A letter that came back was taken once, so its doubt is resolved.
+            session.execute(
                 "UPDATE delivery SET state = 'refused', at = $3, reply = 'returned'
                  WHERE digest = $1 AND subscriber = $2 AND state = 'in doubt'",
                 &[&digest.0, &subscriber.0, &millis(now)],
             )?;
-            suppress(tx, digest, subscriber, bounce, now)
+            Ok(changed)
         })
     }
 }
 
-fn record(tx: &mut Tx<'_>, step: &Step, now: DateTime<Utc>) -> Result<Verdict, Fault> {
-    match step {
-        Step::Sending { digest, subscriber, token } => {
-            let begun = tx.execute(
-                "UPDATE delivery SET state = 'sending', doubts = doubts + 1, at = $4
-                 WHERE digest = $1 AND subscriber = $2 AND token = $3 AND state = 'claimed'
-                   -- Whoever leaves before this moment gets no letter.
-                   AND (SELECT standing FROM subscriber WHERE id = $2) = 'confirmed'",
-                &[&digest.0, &subscriber.0, token, &millis(now)],
-            )?;
-            if begun == 1 {
-                return Ok(Verdict::Recorded);
-            }
-            let mine = tx.first(
-                "SELECT state FROM delivery WHERE digest = $1 AND subscriber = $2 AND token = $3",
-                &[&digest.0, &subscriber.0, token],
-            )?;
-            match mine.as_ref().map(|row| row.get::<_, &str>(0)) {
-                Some("claimed") => {
-                    leave(tx, *digest, *subscriber, now)?;
-                    Ok(Verdict::ReaderLeft)
-                }
-                // Committed before, by a try whose answer was lost.
-                Some("sending") => Ok(Verdict::Recorded),
-                _ => Ok(Verdict::LeaseLost),
-            }
+/// Steps in rounds that name no letter twice: within one, their order does not matter.
+fn rounds(steps: &[Step]) -> Vec<std::ops::Range<usize>> {
+    let mut rounds = Vec::new();
+    let mut seen = HashSet::with_capacity(steps.len());
+    let mut begin = 0;
+    for (place, step) in steps.iter().enumerate() {
+        let (Step::Sending { digest, subscriber, .. }
+        | Step::Settle { digest, subscriber, .. }
+        | Step::Reopen { digest, subscriber, .. }) = step;
+        if !seen.insert((*digest, *subscriber)) {
+            rounds.push(begin..place);
+            begin = place;
+            seen.clear();
+            seen.insert((*digest, *subscriber));
         }
-        Step::Settle { digest, subscriber, token, state, attempts, doubts, reply, bounce } => {
-            let (name, due_at, reply) = match state {
-                DeliveryState::Waiting { not_before } => ("waiting", millis(*not_before), reply),
-                DeliveryState::Sent { reply, .. } => ("sent", millis(now), reply),
-                DeliveryState::Refused { reply, .. } => ("refused", millis(now), reply),
-                DeliveryState::InDoubt { .. } => ("in doubt", millis(now), reply),
-                DeliveryState::Left => ("left", millis(now), reply),
-                DeliveryState::Claimed { .. } | DeliveryState::Sending { .. } => {
-                    unreachable!("a letter is settled into a state without a worker")
-                }
-            };
-            let settled = tx.execute(
-                "UPDATE delivery SET state = $4, due_at = $5, attempts = $6, doubts = $7, reply = coalesce(nullif($8, ''), reply),
-                        at = $9,
-                        worker = NULL, token = NULL
-                 WHERE digest = $1 AND subscriber = $2 AND token = $3 AND state IN ('claimed', 'sending')",
-                &[
-                    &digest.0,
-                    &subscriber.0,
-                    token,
-                    &name,
-                    &due_at,
-                    &i64::from(*attempts),
-                    &i64::from(*doubts),
-                    reply,
-                    &millis(now),
-                ],
-            )?;
-            if settled == 0 {
-                return Ok(Verdict::LeaseLost);
-            }
-            if let Some(bounce) = bounce {
-                suppress(tx, *digest, *subscriber, *bounce, now)?;
-            }
-            Ok(Verdict::Recorded)
-        }
-        Step::Reopen { digest, subscriber, not_before } => {
-            tx.execute(
-                "UPDATE delivery SET state = 'waiting', due_at = $3, at = $4
-                 WHERE digest = $1 AND subscriber = $2 AND state = 'refused'",
-                &[&digest.0, &subscriber.0, &millis(*not_before), &millis(now)],
-            )?;
-            Ok(Verdict::Recorded)
-        }
+    }
+    rounds.push(begin..steps.len());
+    rounds
+}
+
+/// Arrays for `unnest`, one for each column.
+#[derive(Default)]
+struct Letters {
+    places: Vec<i64>,
+    digests: Vec<i64>,
+    subscribers: Vec<i64>,
+    tokens: Vec<i64>,
+}
+
+impl Letters {
+    fn push(&mut self, place: usize, digest: DigestId, subscriber: SubscriberId, token: i64) {
+        self.places.push(place as i64);
+        self.digests.push(digest.0);
+        self.subscribers.push(subscriber.0);
+        self.tokens.push(token);
     }
 }
 
-fn leave(
-    tx: &mut Tx<'_>,
-    digest: DigestId,
-    subscriber: SubscriberId,
+fn record(
+    session: &mut Session,
+    steps: &[Step],
+    round: std::ops::Range<usize>,
+    lease: i64,
     now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    tx.execute(
-        "UPDATE delivery SET state = 'left', worker = NULL, token = NULL, at = $3
-         WHERE digest = $1 AND subscriber = $2",
-        &[&digest.0, &subscriber.0, &millis(now)],
-    )
-    .map(|_| ())
+    verdicts: &mut [Verdict],
+) -> Sql<()> {
+    let mut begun = Letters::default();
+    let mut ended = Letters::default();
+    let (mut states, mut due_at, mut attempts, mut doubts, mut replies) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut bounces = Vec::new();
+    for place in round {
+        match &steps[place] {
+            Step::Sending { digest, subscriber, token } => begun.push(place, *digest, *subscriber, *token),
+            Step::Settle {
+                digest,
+                subscriber,
+                token,
+                state,
+                attempts: tries,
+                doubts: unsure,
+                reply,
+                bounce,
+            } => {
+                ended.push(place, *digest, *subscriber, *token);
+                let (word, due) = settled(state, now);
+                states.push(word);
+                due_at.push(millis(due));
+                attempts.push(*tries as i32);
+                doubts.push(*unsure as i32);
+                replies.push(text(last_words(state, reply)));
+                if let Some(bounce) = bounce {
+                    bounces.push((place, *digest, *subscriber, *bounce));
+                }
+            }
+            Step::Reopen { digest, subscriber, not_before } => {
+                session.execute(
+                    "UPDATE delivery SET state = 'waiting', due_at = $3, at = $4
+                     WHERE digest = $1 AND subscriber = $2 AND state = 'refused'",
+                    &[&digest.0, &subscriber.0, &millis(*not_before), &millis(now)],
+                )?;
+                verdicts[place] = Verdict::Recorded;
+            }
+        }
+    }
+    if !begun.places.is_empty() {
+        let rows = session.query(
+            // Whoever leaves before this moment gets no letter: the lock makes leaving and this
+            // commit follow one another.
+            "WITH staying AS MATERIALIZED (
+                 SELECT id FROM subscriber WHERE id = ANY($3) AND standing = 'confirmed'
+                 ORDER BY id FOR SHARE),
+             asked AS (
+                 SELECT a.*, s.id IS NOT NULL AS stays
+                 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                      AS a (place, digest, subscriber, token)
+                 LEFT JOIN staying s ON s.id = a.subscriber)
+             UPDATE delivery d
+             SET state = CASE WHEN stays THEN 'sending' ELSE 'left' END,
+                 doubts = doubts + stays::int,
+                 worker = CASE WHEN stays THEN worker END,
+                 token = CASE WHEN stays THEN d.token END,
+                 -- The dot gets a whole lease: nobody else may take the letter before its answer.
+                 due_at = clock_millis() + $6,
+                 at = $5
+             FROM asked a
+             WHERE d.digest = a.digest AND d.subscriber = a.subscriber AND d.token = a.token
+               AND d.state = 'claimed'
+             RETURNING a.place, stays",
+            &[&begun.places, &begun.digests, &begun.subscribers, &begun.tokens, &millis(now), &lease],
+        )?;
+        for row in rows {
+            let place: i64 = row.try_get(0)?;
+            verdicts[place as usize] = if row.try_get(1)? { Verdict::Recorded } else { Verdict::ReaderLeft };
+        }
+    }
+    if !ended.places.is_empty() {
+        let rows = session.query(
+            "UPDATE delivery d
+             SET state = a.state, due_at = a.due_at, attempts = a.attempts, doubts = a.doubts,
+                 reply = coalesce(nullif(a.reply, ''), d.reply),
+                 at = $10, worker = NULL, token = NULL
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[],
+                         $7::int[], $8::int[], $9::text[])
+                  AS a (place, digest, subscriber, token, state, due_at, attempts, doubts, reply)
+             WHERE d.digest = a.digest AND d.subscriber = a.subscriber AND d.token = a.token
+               AND d.state IN ('claimed', 'sending')
+             RETURNING a.place",
+            &[
+                &ended.places,
+                &ended.digests,
+                &ended.subscribers,
+                &ended.tokens,
+                &states,
+                &due_at,
+                &attempts,
+                &doubts,
+                &replies,
+                &millis(now),
+            ],
+        )?;
+        for row in rows {
+            let place: i64 = row.try_get(0)?;
+            verdicts[place as usize] = Verdict::Recorded;
+        }
+    }
+    for (place, digest, subscriber, bounce) in bounces {
+        if verdicts[place] == Verdict::Recorded {
+            suppress(session, digest, subscriber, bounce, now)?;
+        }
+    }
+    Ok(())
 }
 
 /// Says whether the reader's standing changed. Who left stays so: that is the stronger word.
 fn suppress(
-    tx: &mut Tx<'_>,
+    session: &mut Session,
     digest: DigestId,
     subscriber: SubscriberId,
     bounce: Bounce,
     now: DateTime<Utc>,
-) -> Result<bool, Fault> {
+) -> Sql<bool> {
     let standing = match bounce {
         Bounce::Hard => "bouncing",
         Bounce::Complaint => "complained",
         Bounce::Soft => {
-            let row = tx.one(
+            let row = session.query_one(
                 "SELECT soft_bounces, soft_digest,
                         (SELECT max(digest) FROM delivery WHERE subscriber = $1 AND digest < $2)
                  FROM subscriber WHERE id = $1 FOR UPDATE",
                 &[&subscriber.0, &digest.0],
             )?;
-            let count = soft_count(row.get::<_, i64>(0) as u32, row.get(1), row.get(2), digest.0);
-            tx.execute(
+            let count = row.try_get::<_, i64>(0)? as u32;
+            let count = soft_count(count, row.try_get(1)?, row.try_get(2)?, digest.0);
+            session.execute(
                 "UPDATE subscriber SET soft_bounces = $2, soft_digest = $3 WHERE id = $1",
                 &[&subscriber.0, &i64::from(count), &digest.0],
             )?;
@@ -336,66 +438,50 @@ fn suppress(
             "bouncing"
         }
     };
-    let changed = tx.execute(
+    let changed = session.execute(
         "UPDATE subscriber SET standing = $2, standing_at = $3
-         WHERE id = $1 AND (standing IN ('pending', 'confirmed') OR standing = 'bouncing' AND $2 = 'complained')",
+         WHERE id = $1 AND (standing IN ('pending', 'confirmed')
+                            OR standing = 'bouncing' AND $2 = 'complained')",
         &[&subscriber.0, &standing, &millis(now)],
     )?;
     Ok(changed == 1)
 }
 
-pub(super) fn tally(tx: &mut Tx<'_>, digest: Option<DigestId>) -> Result<Tally, Fault> {
+pub(super) fn tally(session: &mut Session, digest: Option<DigestId>) -> Sql<Tally> {
     let rows = match digest {
-        Some(digest) => {
-            tx.query("SELECT state, count(*) FROM delivery WHERE digest = $1 GROUP BY state", &[&digest.0])?
-        }
-        None => tx.query("SELECT state, count(*) FROM delivery GROUP BY state", &[])?,
+        Some(digest) => session
+            .query("SELECT state, count(*) FROM delivery WHERE digest = $1 GROUP BY state", &[&digest.0])?,
+        None => session.query("SELECT state, count(*) FROM delivery GROUP BY state", &[])?,
     };
-    let mut tally = Tally::default();
-    for row in rows {
-        let count = row.get::<_, i64>(1) as u64;
-        match row.get::<_, &str>(0) {
-            "waiting" => tally.waiting = count,
-            "claimed" => tally.claimed = count,
-            "sending" => tally.sending = count,
-            "sent" => tally.sent = count,
-            "refused" => tally.refused = count,
-            "left" => tally.left = count,
-            _ => tally.in_doubt = count,
-        }
-    }
-    Ok(tally)
+    let counts: Vec<(&str, u64)> =
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<_, i64>(1)? as u64))).collect::<Sql<_>>()?;
+    Ok(tally_of(counts))
 }
 
-fn claim(row: &Row, token: i64) -> Result<Claim, Fault> {
+fn claim(row: &Row, token: i64) -> Sql<Claim> {
     Ok(Claim {
-        digest: DigestId(row.get(0)),
-        edition: row.get::<_, i64>(1) as usize,
-        subscriber: SubscriberId(row.get(2)),
-        email: EmailAddress::parse(row.get(3)).map_err(Fault::row)?,
-        name: row.get(4),
-        language: Language::parse(row.get(5)),
+        digest: DigestId(row.try_get(0)?),
+        edition: row.try_get::<_, i64>(1)? as usize,
+        subscriber: SubscriberId(row.try_get(2)?),
+        email: email(row, 3)?,
+        name: row.try_get(4)?,
+        language: Language::parse(row.try_get(5)?),
         token,
-        attempts: row.get::<_, i64>(6) as u32,
-        doubts: row.get::<_, i64>(7) as u32,
+        attempts: row.try_get::<_, i32>(6)? as u32,
+        doubts: row.try_get::<_, i32>(7)? as u32,
     })
 }
 
-fn trouble(row: &Row) -> Result<Trouble, Fault> {
-    let at = instant(row.get::<_, Option<i64>>(7).unwrap_or_default());
-    let reply = row.get::<_, Option<String>>(8).unwrap_or_default();
-    let state = match row.get::<_, &str>(5) {
-        "refused" => DeliveryState::Refused { at, reply: reply.clone() },
-        "in doubt" => DeliveryState::InDoubt { since: at },
-        _ => DeliveryState::Waiting { not_before: instant(row.get(6)) },
-    };
+fn trouble(row: &Row) -> Sql<Trouble> {
+    let at = instant(row.try_get::<_, Option<i64>>(7)?.unwrap_or_default());
+    let reply = row.try_get::<_, Option<String>>(8)?.unwrap_or_default();
     Ok(Trouble {
-        digest: DigestId(row.get(0)),
-        subscriber: SubscriberId(row.get(1)),
-        email: EmailAddress::parse(row.get(2)).map_err(Fault::row)?,
-        attempts: row.get::<_, i64>(3) as u32,
-        doubts: row.get::<_, i64>(4) as u32,
-        state,
+        digest: DigestId(row.try_get(0)?),
+        subscriber: SubscriberId(row.try_get(1)?),
+        email: email(row, 2)?,
+        attempts: row.try_get::<_, i32>(3)? as u32,
+        doubts: row.try_get::<_, i32>(4)? as u32,
+        state: troubled(row.try_get(5)?, at, instant(row.try_get(6)?), &reply),
         reply,
     })
 }

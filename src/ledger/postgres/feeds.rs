@@ -2,23 +2,23 @@
 
 use url::Url;
 
-use super::{Fault, PostgresLedger};
+use super::{Begin, PostgresLedger, Trouble};
 use crate::domain::{Guid, KnownText, Ping};
 use crate::ledger::{Feeds, LedgerError, instant, millis};
 
 impl Feeds for PostgresLedger {
     fn feed_texts(&mut self) -> Result<Vec<KnownText>, LedgerError> {
-        self.verb(|tx| {
-            let rows =
-                tx.query("SELECT guid, hash, updated FROM feed_text ORDER BY guid COLLATE \"C\"", &[])?;
-            Ok(rows
-                .iter()
-                .map(|row| KnownText {
-                    guid: Guid(row.get(0)),
-                    hash: row.get(1),
-                    updated: instant(row.get(2)),
+        self.db.read(|session| {
+            let rows = session.query("SELECT guid, hash, updated FROM feed_text ORDER BY guid", &[])?;
+            rows.iter()
+                .map(|row| {
+                    Ok(KnownText {
+                        guid: Guid(row.try_get(0)?),
+                        hash: row.try_get(1)?,
+                        updated: instant(row.try_get(2)?),
+                    })
                 })
-                .collect())
+                .collect()
         })
     }
 
@@ -26,9 +26,9 @@ impl Feeds for PostgresLedger {
         if texts.is_empty() {
             return Ok(());
         }
-        self.verb(|tx| {
+        self.db.write(Begin::Usual, |session| {
             for text in texts {
-                tx.execute(
+                session.execute(
                     "INSERT INTO feed_text (guid, hash, updated) VALUES ($1, $2, $3)
                      ON CONFLICT (guid) DO UPDATE SET hash = excluded.hash, updated = excluded.updated",
                     &[&text.guid.0, &text.hash, &millis(text.updated)],
@@ -39,11 +39,11 @@ impl Feeds for PostgresLedger {
     }
 
     fn owed_pings(&mut self) -> Result<Vec<Ping>, LedgerError> {
-        self.verb(|tx| {
-            let url = |text: &str| Url::parse(text).map_err(Fault::row);
-            tx.query("SELECT hub, topic FROM hub_ping ORDER BY hub COLLATE \"C\", topic COLLATE \"C\"", &[])?
-                .iter()
-                .map(|row| Ok(Ping { hub: url(row.get(0))?, topic: url(row.get(1))? }))
+        let url = |text: String| Url::parse(&text).map_err(|e| Trouble::Strange(format!("{text}: {e}")));
+        self.db.read(|session| {
+            let rows = session.query("SELECT hub, topic FROM hub_ping ORDER BY hub, topic", &[])?;
+            rows.iter()
+                .map(|row| Ok(Ping { hub: url(row.try_get(0)?)?, topic: url(row.try_get(1)?)? }))
                 .collect()
         })
     }
@@ -52,9 +52,9 @@ impl Feeds for PostgresLedger {
         if pings.is_empty() {
             return Ok(());
         }
-        self.verb(|tx| {
+        self.db.write(Begin::Usual, |session| {
             for ping in pings {
-                tx.execute(
+                session.execute(
                     "INSERT INTO hub_ping (hub, topic) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                     &[&ping.hub.as_str(), &ping.topic.as_str()],
                 )?;
@@ -64,12 +64,13 @@ impl Feeds for PostgresLedger {
     }
 
     fn ping_accepted(&mut self, ping: &Ping) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
-                "DELETE FROM hub_ping WHERE hub = $1 AND topic = $2",
-                &[&ping.hub.as_str(), &ping.topic.as_str()],
-            )
-            .map(|_| ())
+        self.db.write(Begin::Usual, |session| {
+            session
+                .execute(
+                    "DELETE FROM hub_ping WHERE hub = $1 AND topic = $2",
+                    &[&ping.hub.as_str(), &ping.topic.as_str()],
+                )
+                .map(|_| ())
         })
     }
 }

@@ -1,18 +1,22 @@
 //! Membership in PostgreSQL.
+//!
+//! Who adds people holds a lock of its own until it commits, so that an import gives its people
+//! numbers in a row and knows each of them; leaving, choosing and delivering go on beside it.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
+use postgres::Row;
 
-use super::subscribers::{insert, insert_as, standing, subscriber, visit_all};
-use super::{Fault, PostgresLedger, Tx, words};
-use crate::domain::{
-    Consent, DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId,
-};
-use crate::ledger::digests::{frequency_to_text, topics_from_text, topics_to_text};
+use super::connection::Trouble;
+use super::subscribers::{PAGE, insert, next_id, standing, subscriber};
+use super::{Begin, PostgresLedger, Session, Sql, text};
+use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
+use crate::ledger::digests::{frequency_to_text, topics_to_text};
 use crate::ledger::membership::{
-    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, link_token, plan_batch,
+    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, by_topic, choice_in_words, link_token,
+    pending, plan_batch,
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
@@ -20,7 +24,6 @@ use crate::ledger::{
 };
 
 impl Membership for PostgresLedger {
-    /// Done once and not again when the connection breaks: the source has been read by then.
     fn import(
         &mut self,
         source: &mut dyn ImportSource,
@@ -28,44 +31,39 @@ impl Membership for PostgresLedger {
         now: DateTime<Utc>,
     ) -> Result<bool, LedgerError> {
         let key = self.key.clone();
-        let done = (|| {
-            let mut tx = Tx { tx: self.client.transaction()?, statements: &mut self.statements };
-            let whole = import(&mut tx, &key, source, dry_run, now)?;
-            if whole && !dry_run {
-                tx.tx.commit()?;
-            } else {
-                tx.tx.rollback()?;
-            }
-            Ok(whole)
-        })();
-        done.map_err(|fault| match fault {
-            Fault::Row(what) => LedgerError::Damaged { ledger: self.name.clone(), what },
-            Fault::Database(error) => {
-                LedgerError::Database { ledger: self.name.clone(), what: words(&error) }
-            }
+        // A source can be read once: when the connection breaks, the list is imported again by hand.
+        self.db.write_once(Begin::AddingPeople, |session| {
+            let whole = import(session, &key, source, dry_run, now)?;
+            Ok((whole, whole && !dry_run))
         })
     }
 
     fn ask_to_join(&mut self, asking: &Asking, now: DateTime<Utc>) -> Result<Asked, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| {
-            if barred(tx, &key, &asking.email)? == Some(Barred::Suppressed) {
+        self.db.write(Begin::AddingPeople, |session| {
+            if barred(session, &key, &asking.email)? == Some(Barred::Suppressed) {
                 return Ok(Asked::Nothing);
             }
-            let known =
-                tx.first("SELECT id, standing FROM subscriber WHERE email_key = $1", &[&asking.email.key()])?;
-            let (id, stands) = match known {
-                Some(row) => (SubscriberId(row.get(0)), standing(row.get(1))?),
-                None => (insert_pending(tx, &key, asking, now)?, Standing::Pending),
+            let known = session.query_opt(
+                "SELECT id, standing FROM subscriber WHERE email_key = $1",
+                &[&asking.email.key()],
+            )?;
+            let (id, standing) = match known {
+                Some(row) => (SubscriberId(row.try_get(0)?), standing(&row, 1)?),
+                None => {
+                    let id = next_id(session)?;
+                    insert(session, &key, &[(id.0, &pending(asking, now), Standing::Pending)], now)?;
+                    (id, Standing::Pending)
+                }
             };
-            if !begin_hour(tx, id, now)? {
+            if !begin_hour(session, id, now)? {
                 return Ok(Asked::Nothing);
             }
-            if stands == Standing::Confirmed {
+            if standing == Standing::Confirmed {
                 return Ok(Asked::Already { subscriber: id, token: key.subscriber_token(LEAVE, id) });
             }
             let token = link_token(&key, "confirm", id, now);
-            tx.execute(
+            session.execute(
                 "INSERT INTO link (token_hash, subscriber, purpose, asked_at, expires_at, language, topics,
                      frequency, origin, consent_text)
                  VALUES ($1, $2, 'confirm', $3, $4, $5, $6, $7, $8, $9)",
@@ -75,47 +73,48 @@ impl Membership for PostgresLedger {
                     &millis(now),
                     &millis(now + LINK_LIFE),
                     &asking.choice.language.as_ref().map_or("", Language::tag),
-                    &topics_to_text(&asking.choice.topics),
+                    &text(&topics_to_text(&asking.choice.topics)),
                     &frequency_to_text(asking.choice.frequency),
-                    &asking.origin,
-                    &asking.consent_text,
+                    &text(&asking.origin),
+                    &text(&asking.consent_text),
                 ],
             )?;
-            write_down(tx, id, now, "asked", &asking.origin)?;
+            write_down(session, id, now, "asked", &asking.origin)?;
             Ok(Asked::Confirm { subscriber: id, token })
         })
     }
 
     fn confirm(&mut self, token: &str, now: DateTime<Utc>) -> Result<Option<Subscriber>, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| {
-            let Some(link) = take_link(tx, token, "confirm", now)? else { return Ok(None) };
+        self.db.write(Begin::Usual, |session| {
+            let Some(link) = take_link(session, token, "confirm", now)? else { return Ok(None) };
+            let id: i64 = link.try_get(0)?;
             // Whatever other links were sent for the same wish are of no use any more.
-            tx.execute("DELETE FROM link WHERE subscriber = $1 AND purpose = 'confirm'", &[&link.subscriber])?;
-            tx.execute(
+            session.execute("DELETE FROM link WHERE subscriber = $1 AND purpose = 'confirm'", &[&id])?;
+            session.execute(
                 "UPDATE subscriber SET standing = 'confirmed', standing_at = $2, confirmed_at = $2, asked_at = $3,
                      language = $4, topics = $5, frequency = $6, origin = $7, consent_text = $8,
                      soft_bounces = 0, soft_digest = NULL
                  WHERE id = $1",
                 &[
-                    &link.subscriber,
+                    &id,
                     &millis(now),
-                    &link.asked_at,
-                    &link.language,
-                    &link.topics,
-                    &link.frequency,
-                    &link.origin,
-                    &link.consent_text,
+                    &link.try_get::<_, i64>(1)?,
+                    &link.try_get::<_, &str>(2)?,
+                    &link.try_get::<_, &str>(3)?,
+                    &link.try_get::<_, &str>(4)?,
+                    &link.try_get::<_, &str>(5)?,
+                    &link.try_get::<_, &str>(6)?,
                 ],
             )?;
-            let id = SubscriberId(link.subscriber);
-            let person = by_id(tx, id)?;
+            let id = SubscriberId(id);
+            let person = by_id(session, id)?;
             // A new consent of one's own ends a forgetting, and nothing else does.
-            tx.execute(
+            session.execute(
                 "DELETE FROM barred WHERE fingerprint = $1 AND reason = 'forgotten'",
                 &[&key.fingerprint(&person.email).as_slice()],
             )?;
-            write_down(tx, id, now, "confirmed", "by the link in the letter")?;
+            write_down(session, id, now, "confirmed", "by the link in the letter")?;
             Ok(Some(person))
         })
     }
@@ -126,41 +125,45 @@ impl Membership for PostgresLedger {
         how: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<SubscriberId>, LedgerError> {
-        self.verb(|tx| {
-            let Some(id) = id_of_token(tx, token)? else { return Ok(None) };
-            change(tx, id, StandingEvent::Left, how, now)?;
+        self.db.write(Begin::Usual, |session| {
+            let Some(id) = id_of_token(session, token)? else { return Ok(None) };
+            change(session, id, StandingEvent::Left, how, now)?;
             Ok(Some(id))
         })
     }
 
     fn holder(&mut self, token: &str) -> Result<Option<Subscriber>, LedgerError> {
-        self.verb(|tx| id_of_token(tx, token)?.map(|id| by_id(tx, id)).transpose())
+        self.db.look(|session| match id_of_token(session, token)? {
+            Some(id) => by_id(session, id).map(Some),
+            None => Ok(None),
+        })
     }
 
     fn choose(&mut self, id: SubscriberId, choice: &Choice, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            let language = choice.language.as_ref().map_or("", Language::tag);
-            let topics = topics_to_text(&choice.topics);
-            let frequency = frequency_to_text(choice.frequency);
-            tx.execute(
+        self.db.write(Begin::Usual, |session| {
+            session.execute(
                 "UPDATE subscriber SET language = $2, topics = $3, frequency = $4 WHERE id = $1",
-                &[&id.0, &language, &topics, &frequency],
+                &[
+                    &id.0,
+                    &choice.language.as_ref().map_or("", Language::tag),
+                    &text(&topics_to_text(&choice.topics)),
+                    &frequency_to_text(choice.frequency),
+                ],
             )?;
-            let shown = if topics.is_empty() { "everything".to_owned() } else { topics.replace('\n', ", ") };
-            write_down(tx, id, now, "chose", &format!("{shown}; {frequency} {language}"))
+            write_down(session, id, now, "chose", &choice_in_words(choice))
         })
     }
 
     fn may_write(&mut self, id: SubscriberId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
-        self.verb(|tx| begin_hour(tx, id, now))
+        self.db.write(Begin::Usual, |session| begin_hour(session, id, now))
     }
 
     fn ask_to_erase(&mut self, id: SubscriberId, now: DateTime<Utc>) -> Result<String, LedgerError> {
         let token = link_token(&self.key, "erase", id, now);
-        self.verb(|tx| {
-            tx.execute(
+        self.db.write(Begin::Usual, |session| {
+            session.execute(
                 "INSERT INTO link (token_hash, subscriber, purpose, asked_at, expires_at)
-                 VALUES ($1, $2, 'erase', $3, $4) ON CONFLICT DO NOTHING",
+                 VALUES ($1, $2, 'erase', $3, $4)",
                 &[&LedgerKey::token_hash(&token).as_slice(), &id.0, &millis(now), &millis(now + LINK_LIFE)],
             )
         })?;
@@ -169,10 +172,10 @@ impl Membership for PostgresLedger {
 
     fn erase(&mut self, token: &str, now: DateTime<Utc>) -> Result<bool, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| {
-            let Some(link) = take_link(tx, token, "erase", now)? else { return Ok(false) };
-            let person = by_id(tx, SubscriberId(link.subscriber))?;
-            forget(tx, &key, &person.email, now)?;
+        self.db.write(Begin::Usual, |session| {
+            let Some(link) = take_link(session, token, "erase", now)? else { return Ok(false) };
+            let person = by_id(session, SubscriberId(link.try_get(0)?))?;
+            forget(session, &key, &person.email, now)?;
             Ok(true)
         })
     }
@@ -184,24 +187,25 @@ impl Membership for PostgresLedger {
         how: &str,
         now: DateTime<Utc>,
     ) -> Result<Standing, LedgerError> {
-        self.verb(|tx| change(tx, id, event, how, now))
+        self.db.write(Begin::Usual, |session| change(session, id, event, how, now))
     }
 
     fn forget(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| forget(tx, &key, email, now))
+        self.db.write(Begin::Usual, |session| forget(session, &key, email, now))
     }
 
     fn suppress(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<(), LedgerError> {
         let fingerprint = self.key.fingerprint(email);
-        self.verb(|tx| {
-            tx.execute(
+        // With those who add people, so that an import beside it cannot miss the bar.
+        self.db.write(Begin::AddingPeople, |session| {
+            session.execute(
                 "INSERT INTO barred (fingerprint, at, reason) VALUES ($1, $2, 'suppressed')
                  ON CONFLICT (fingerprint) DO UPDATE SET reason = 'suppressed'",
                 &[&fingerprint.as_slice(), &millis(now)],
             )?;
-            if let Some(id) = id_of_email(tx, email)? {
-                change(tx, id, StandingEvent::Left, "suppressed", now)?;
+            if let Some(id) = id_of_email(session, email)? {
+                change(session, id, StandingEvent::Left, "suppressed", now)?;
             }
             Ok(())
         })
@@ -209,14 +213,14 @@ impl Membership for PostgresLedger {
 
     fn lift(&mut self, email: &EmailAddress) -> Result<bool, LedgerError> {
         let fingerprint = self.key.fingerprint(email);
-        self.verb(|tx| {
-            Ok(tx.execute("DELETE FROM barred WHERE fingerprint = $1", &[&fingerprint.as_slice()])? > 0)
+        self.db.write(Begin::Usual, |session| {
+            Ok(session.execute("DELETE FROM barred WHERE fingerprint = $1", &[&fingerprint.as_slice()])? > 0)
         })
     }
 
     fn barred(&mut self, email: &EmailAddress) -> Result<Option<Barred>, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| barred(tx, &key, email))
+        self.db.read(|session| barred(session, &key, email))
     }
 
     fn list(
@@ -224,52 +228,72 @@ impl Membership for PostgresLedger {
         filter: &Filter,
         visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
     ) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            // strpos() and not LIKE: what people type is text, not a pattern. Topics are one a line.
-            visit_all(
-                tx,
-                "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin,
-                        consent_text
-                 FROM subscriber
-                 WHERE forgotten_at IS NULL
-                   AND ($1::TEXT IS NULL OR standing = $1)
-                   AND ($2::TEXT IS NULL
-                        OR strpos(chr(10) || lower(topics) || chr(10), chr(10) || lower($2) || chr(10)) > 0)
-                   AND ($3::TEXT IS NULL OR strpos(email_key, lower($3)) > 0)
-                   AND ($4::BIGINT IS NULL OR coalesce(asked_at, confirmed_at, standing_at) >= $4)
-                   AND ($5::BIGINT IS NULL OR coalesce(asked_at, confirmed_at, standing_at) < $5)
-                 ORDER BY id",
-                &[
-                    &filter.standing.map(Standing::word),
-                    &filter.topic,
-                    &filter.part,
-                    &filter.since.map(millis),
-                    &filter.until.map(millis),
-                ],
-                visit,
-            )
-        })
+        let mut last = 0;
+        loop {
+            let page = self.db.read(|session| {
+                let rows = session.query(
+                    // strpos() and not LIKE: what people type is text, not a pattern. Topics are one
+                    // a line.
+                    "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at,
+                            origin, consent_text
+                     FROM subscriber
+                     WHERE id > $1 AND forgotten_at IS NULL
+                       AND ($2::text IS NULL OR standing = $2)
+                       AND ($3::text IS NULL
+                            OR strpos(chr(10) || lower(topics) || chr(10), chr(10) || lower($3) || chr(10)) > 0)
+                       AND ($4::text IS NULL OR strpos(email_key, lower($4)) > 0)
+                       AND ($5::bigint IS NULL OR coalesce(asked_at, confirmed_at, standing_at) >= $5)
+                       AND ($6::bigint IS NULL OR coalesce(asked_at, confirmed_at, standing_at) < $6)
+                     ORDER BY id LIMIT $7",
+                    &[
+                        &last,
+                        &filter.standing.map(Standing::word),
+                        &filter.topic,
+                        &filter.part,
+                        &filter.since.map(millis),
+                        &filter.until.map(millis),
+                        &PAGE,
+                    ],
+                )?;
+                rows.iter().map(subscriber).collect::<Sql<Vec<_>>>()
+            })?;
+            for person in &page {
+                last = person.id.0;
+                if visit(person).is_break() {
+                    return Ok(());
+                }
+            }
+            if page.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     fn history(&mut self, id: SubscriberId) -> Result<Vec<HistoryEntry>, LedgerError> {
-        self.verb(|tx| {
-            let rows = tx.query(
-                "SELECT at, event, detail FROM history WHERE subscriber = $1
-                 UNION ALL
-                 SELECT at, 'digest', 'no. ' || digest || ': ' || state FROM delivery
-                 WHERE subscriber = $1 AND at IS NOT NULL
-                 ORDER BY 1",
+        self.db.read(|session| {
+            let rows = session.query(
+                "SELECT at, event, detail FROM (
+                     SELECT at, event, detail, id AS place FROM history WHERE subscriber = $1
+                     UNION ALL
+                     SELECT at, 'digest', 'no. ' || digest || ': ' || state, digest FROM delivery
+                     WHERE subscriber = $1 AND at IS NOT NULL) happened
+                 ORDER BY at, event = 'digest', place",
                 &[&id.0],
             )?;
-            Ok(rows
-                .iter()
-                .map(|row| HistoryEntry { at: instant(row.get(0)), event: row.get(1), detail: row.get(2) })
-                .collect())
+            rows.iter()
+                .map(|row| {
+                    Ok(HistoryEntry {
+                        at: instant(row.try_get(0)?),
+                        event: row.try_get(1)?,
+                        detail: row.try_get(2)?,
+                    })
+                })
+                .collect()
         })
     }
 
     fn figures(&mut self) -> Result<Figures, LedgerError> {
-        self.verb(figures)
+        self.db.look(figures)
     }
 
     fn letter_token(&self, subscriber: SubscriberId) -> String {
@@ -281,45 +305,47 @@ impl Membership for PostgresLedger {
     }
 
     fn archive(&mut self, limit: usize) -> Result<Vec<ArchivedDigest>, LedgerError> {
-        self.verb(|tx| {
-            let rows = tx.query(
-                "SELECT DISTINCT ON (g.id) g.id, g.cut_at, e.subject, e.text
-                 FROM digest g JOIN edition e ON e.digest = g.id
-                 ORDER BY g.id DESC, length(e.articles) DESC, e.number LIMIT $1",
-                &[&(limit.min(1 << 40) as i64)],
+        self.db.read(|session| {
+            let rows = session.query(
+                "SELECT d.id, d.cut_at, e.subject, e.text FROM digest d JOIN edition e ON e.digest = d.id
+                 WHERE e.number = (SELECT number FROM edition WHERE digest = d.id
+                                   ORDER BY length(articles) DESC, number LIMIT 1)
+                 ORDER BY d.id DESC LIMIT $1",
+                &[&(limit as i64)],
             )?;
-            Ok(rows
-                .iter()
-                .map(|row| ArchivedDigest {
-                    id: DigestId(row.get(0)),
-                    cut_at: instant(row.get(1)),
-                    subject: row.get(2),
-                    text: row.get(3),
+            rows.iter()
+                .map(|row| {
+                    Ok(ArchivedDigest {
+                        id: DigestId(row.try_get(0)?),
+                        cut_at: instant(row.try_get(1)?),
+                        subject: row.try_get(2)?,
+                        text: row.try_get(3)?,
+                    })
                 })
-                .collect())
+                .collect()
         })
     }
 
     fn archived(&mut self, digest: DigestId, language: &str) -> Result<Option<String>, LedgerError> {
-        self.verb(|tx| {
-            let row = tx.first(
+        self.db.read(|session| {
+            let row = session.query_opt(
                 "SELECT html FROM edition WHERE digest = $1
-                 ORDER BY (language = $2 OR substr(language, 1, 3) = $2 || '-') DESC, length(articles) DESC, number
+                 ORDER BY (language = $2 OR left(language, 3) = $2 || '-') DESC, length(articles) DESC, number
                  LIMIT 1",
                 &[&digest.0, &language],
             )?;
-            Ok(row.map(|row| row.get(0)))
+            row.map(|row| Ok(row.try_get(0)?)).transpose()
         })
     }
 
     fn tidy_up(&mut self, now: DateTime<Utc>) -> Result<u64, LedgerError> {
-        self.verb(|tx| {
-            tx.execute("DELETE FROM link WHERE expires_at < $1", &[&millis(now)])?;
+        self.db.write(Begin::Usual, |session| {
+            session.execute("DELETE FROM link WHERE expires_at < $1", &[&millis(now)])?;
             // Imported lists name their legal basis; only who came by the form and never answered goes.
-            tx.execute(
+            session.execute(
                 "DELETE FROM subscriber
-                 WHERE standing = 'pending' AND substr(origin, 1, 4) = 'form' AND standing_at < $1
-                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE subscriber = subscriber.id)",
+                 WHERE standing = 'pending' AND left(origin, 4) = 'form' AND standing_at < $1
+                   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.subscriber = subscriber.id)",
                 &[&millis(now - UNCONFIRMED_LIFE)],
             )
         })
@@ -327,21 +353,17 @@ impl Membership for PostgresLedger {
 }
 
 fn import(
-    tx: &mut Tx<'_>,
+    session: &mut Session,
     key: &LedgerKey,
     source: &mut dyn ImportSource,
     dry_run: bool,
     now: DateTime<Utc>,
-) -> Result<bool, Fault> {
-    if !dry_run {
-        // One list at a time, and nobody joins meanwhile: numbers then follow each other.
-        tx.execute("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE", &[])?;
-    }
-    let first_new: i64 = tx.one("SELECT coalesce(max(id), 0) + 1 FROM subscriber", &[])?.get(0);
-    let last: i64 = tx.one("SELECT last_value FROM subscriber_id_seq", &[])?.get(0);
-    let first_new = first_new.max(last + 1);
-    let mut next_id = first_new;
-    let any_barred: bool = tx.one("SELECT EXISTS (SELECT 1 FROM barred)", &[])?.get(0);
+) -> Sql<bool> {
+    // The list may come from a slow pipe.
+    session.batch("SET LOCAL idle_in_transaction_session_timeout = 0")?;
+    let first_new = next_id(session)?.0;
+    let mut next = first_new;
+    let any_barred: bool = session.query_one("SELECT EXISTS (SELECT 1 FROM barred)", &[])?.try_get(0)?;
     // A dry run has no rows to look its own people up in, and so remembers them.
     let mut pretended: HashMap<String, KnownPerson> = HashMap::new();
     loop {
@@ -350,104 +372,83 @@ fn import(
             NextBatch::End => break,
             NextBatch::GiveUp => return Ok(false),
         };
-        let keys: Vec<String> = batch.iter().map(|person| person.email.key()).collect();
-        let mut known = HashMap::with_capacity(batch.len());
-        for row in
-            tx.query("SELECT email_key, id, standing FROM subscriber WHERE email_key = ANY($1)", &[&keys])?
-        {
-            known.insert(row.get(0), KnownPerson { id: row.get(1), standing: standing(row.get(2))? });
-        }
-        for key in &keys {
-            if let Some(found) = pretended.get(key) {
-                known.insert(key.clone(), *found);
-            }
-        }
-        let mut out = HashSet::new();
-        if any_barred {
-            for person in batch.iter().filter(|person| !known.contains_key(&person.email.key())) {
-                if barred(tx, key, &person.email)?.is_some() {
-                    out.insert(person.email.key());
-                }
-            }
-        }
-        let plan =
-            plan_batch(&batch, &mut known, &|email| out.contains(&email.key()), first_new, &mut next_id);
+        let mut known = known_people(session, &batch, &pretended)?;
+        let out = if any_barred { barred_people(session, key, &batch)? } else { HashSet::new() };
+        let is_out = |email: &EmailAddress| any_barred && out.contains(&key.fingerprint(email));
+        let plan = plan_batch(&batch, &mut known, &is_out, first_new, &mut next);
         if dry_run {
             pretended.extend(known);
         } else {
-            for (id, person, stands) in &plan.added {
-                insert_as(tx, key, SubscriberId(*id), person, *stands, now)?;
-            }
-            for (id, stands) in &plan.restricted {
-                tx.execute(
-                    "UPDATE subscriber SET standing = $2, standing_at = $3 WHERE id = $1",
-                    &[id, &stands.word(), &millis(now)],
-                )?;
-                write_down(tx, SubscriberId(*id), now, stands.word(), "an imported list says so")?;
+            insert(session, key, &plan.added, now)?;
+            for (id, standing) in &plan.restricted {
+                restrict(session, SubscriberId(*id), *standing, now)?;
             }
         }
         source.note(&plan.effects);
     }
-    if !dry_run && next_id > first_new {
-        tx.execute("SELECT setval('subscriber_id_seq', $1)", &[&(next_id - 1)])?;
+    if next > first_new && !dry_run {
+        session.query("SELECT setval(pg_get_serial_sequence('subscriber', 'id'), $1)", &[&(next - 1)])?;
     }
     Ok(true)
 }
 
-fn insert_pending(
-    tx: &mut Tx<'_>,
-    key: &LedgerKey,
-    asking: &Asking,
-    now: DateTime<Utc>,
-) -> Result<SubscriberId, Fault> {
-    let person = NewSubscriber {
-        email: asking.email.clone(),
-        name: String::new(),
-        language: asking.choice.language.clone(),
-        topics: asking.choice.topics.clone(),
-        frequency: asking.choice.frequency,
-        standing: Standing::Pending,
-        consent: Consent {
-            asked_at: Some(now),
-            confirmed_at: None,
-            origin: asking.origin.clone(),
-            text: asking.consent_text.clone(),
-        },
-    };
-    insert(tx, key, &person, Standing::Pending, now)
+/// What the ledger, or this dry run, knows of a batch of people.
+fn known_people(
+    session: &mut Session,
+    batch: &[NewSubscriber],
+    pretended: &HashMap<String, KnownPerson>,
+) -> Sql<HashMap<String, KnownPerson>> {
+    let keys: Vec<String> = batch.iter().map(|person| person.email.key()).collect();
+    let mut known = HashMap::with_capacity(batch.len());
+    let rows = session
+        .query("SELECT email_key, id, standing FROM subscriber WHERE email_key = ANY($1)", &[&keys])?;
+    for row in rows {
+        known.insert(row.try_get(0)?, KnownPerson { id: row.try_get(1)?, standing: standing(&row, 2)? });
+    }
+    known.extend(keys.into_iter().filter_map(|key| pretended.get(&key).map(|found| (key, *found))));
+    Ok(known)
 }
 
-struct Link {
-    subscriber: i64,
-    asked_at: i64,
-    language: String,
-    topics: String,
-    frequency: String,
-    origin: String,
-    consent_text: String,
+/// The fingerprints of those in a batch who must stay out.
+fn barred_people(session: &mut Session, key: &LedgerKey, batch: &[NewSubscriber]) -> Sql<HashSet<[u8; 32]>> {
+    let all: Vec<[u8; 32]> = batch.iter().map(|person| key.fingerprint(&person.email)).collect();
+    let all: Vec<&[u8]> = all.iter().map(<[u8; 32]>::as_slice).collect();
+    let rows = session.query("SELECT fingerprint FROM barred WHERE fingerprint = ANY($1)", &[&all])?;
+    rows.iter()
+        .map(|row| {
+            let octets: &[u8] = row.try_get(0)?;
+            octets.try_into().map_err(|_| Trouble::Strange("a fingerprint without 32 octets".to_owned()))
+        })
+        .collect()
 }
 
-/// Uses up a link; `None` when it is unknown, of another purpose, used or too old.
-fn take_link(tx: &mut Tx<'_>, token: &str, purpose: &str, now: DateTime<Utc>) -> Result<Option<Link>, Fault> {
-    let row = tx.first(
+/// Makes a known person more restricted, unless something stricter has happened meanwhile.
+fn restrict(session: &mut Session, id: SubscriberId, standing: Standing, now: DateTime<Utc>) -> Sql<()> {
+    let laxer: Vec<&str> =
+        Standing::ALL.into_iter().filter(|other| *other < standing).map(Standing::word).collect();
+    let changed = session.execute(
+        "UPDATE subscriber SET standing = $2, standing_at = $3 WHERE id = $1 AND standing = ANY($4)",
+        &[&id.0, &standing.word(), &millis(now), &laxer],
+    )?;
+    if changed == 1 {
+        write_down(session, id, now, standing.word(), "an imported list says so")?;
+    }
+    Ok(())
+}
+
+/// Uses up a link: its subscriber, when it was asked for, and what was chosen. `None` when it is
+/// unknown, of another purpose, used or too old.
+fn take_link(session: &mut Session, token: &str, purpose: &str, now: DateTime<Utc>) -> Sql<Option<Row>> {
+    session.query_opt(
         "DELETE FROM link WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
          RETURNING subscriber, asked_at, language, topics, frequency, origin, consent_text",
         &[&LedgerKey::token_hash(token).as_slice(), &purpose, &millis(now)],
-    )?;
-    Ok(row.map(|row| Link {
-        subscriber: row.get(0),
-        asked_at: row.get(1),
-        language: row.get(2),
-        topics: row.get(3),
-        frequency: row.get(4),
-        origin: row.get(5),
-        consent_text: row.get(6),
-    }))
+    )
 }
 
 /// Whether an hour has passed since the service last wrote; if so, the next begins.
-fn begin_hour(tx: &mut Tx<'_>, id: SubscriberId, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let begun = tx.execute(
+fn begin_hour(session: &mut Session, id: SubscriberId, now: DateTime<Utc>) -> Sql<bool> {
+    let begun = session.execute(
         "UPDATE subscriber SET noticed_at = $2
          WHERE id = $1 AND forgotten_at IS NULL AND (noticed_at IS NULL OR noticed_at <= $3)",
         &[&id.0, &millis(now), &millis(now - BETWEEN_NOTICES)],
@@ -456,37 +457,33 @@ fn begin_hour(tx: &mut Tx<'_>, id: SubscriberId, now: DateTime<Utc>) -> Result<b
 }
 
 fn change(
-    tx: &mut Tx<'_>,
+    session: &mut Session,
     id: SubscriberId,
     event: StandingEvent,
     how: &str,
     now: DateTime<Utc>,
-) -> Result<Standing, Fault> {
-    let before =
-        standing(tx.one("SELECT standing FROM subscriber WHERE id = $1 FOR UPDATE", &[&id.0])?.get(0))?;
+) -> Sql<Standing> {
+    let row = session.query_one("SELECT standing FROM subscriber WHERE id = $1 FOR UPDATE", &[&id.0])?;
+    let before = standing(&row, 0)?;
     let after = before.after(event);
     if after != before {
-        tx.execute(
+        session.execute(
             "UPDATE subscriber SET standing = $2, standing_at = $3 WHERE id = $1",
             &[&id.0, &after.word(), &millis(now)],
         )?;
-        write_down(tx, id, now, after.word(), how)?;
+        write_down(session, id, now, after.word(), how)?;
     }
     Ok(after)
 }
 
-fn forget(tx: &mut Tx<'_>, key: &LedgerKey, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Fault> {
-    tx.execute(
+fn forget(session: &mut Session, key: &LedgerKey, email: &EmailAddress, now: DateTime<Utc>) -> Sql<bool> {
+    session.execute(
         "INSERT INTO barred (fingerprint, at, reason) VALUES ($1, $2, 'forgotten')
          ON CONFLICT (fingerprint) DO NOTHING",
         &[&key.fingerprint(email).as_slice(), &millis(now)],
     )?;
-    let Some(id) = id_of_email(tx, email)? else { return Ok(false) };
-    tx.execute("DELETE FROM history WHERE subscriber = $1", &[&id.0])?;
-    tx.execute("DELETE FROM link WHERE subscriber = $1", &[&id.0])?;
-    // Servers quote addresses in their replies.
-    tx.execute("UPDATE delivery SET reply = NULL WHERE subscriber = $1", &[&id.0])?;
-    tx.execute(
+    let Some(id) = id_of_email(session, email)? else { return Ok(false) };
+    session.execute(
         "UPDATE subscriber SET email = 'forgotten-' || id || '@forgotten.invalid',
              email_key = 'forgotten-' || id || '@forgotten.invalid', domain = 'forgotten.invalid', name = '',
              language = '', topics = '', frequency = 'every', standing = 'left', standing_at = $2,
@@ -495,31 +492,35 @@ fn forget(tx: &mut Tx<'_>, key: &LedgerKey, email: &EmailAddress, now: DateTime<
          WHERE id = $1",
         &[&id.0, &millis(now)],
     )?;
+    session.execute("DELETE FROM history WHERE subscriber = $1", &[&id.0])?;
+    session.execute("DELETE FROM link WHERE subscriber = $1", &[&id.0])?;
+    // Servers quote addresses in their replies.
+    session.execute("UPDATE delivery SET reply = NULL WHERE subscriber = $1", &[&id.0])?;
     Ok(true)
 }
 
-fn barred(tx: &mut Tx<'_>, key: &LedgerKey, email: &EmailAddress) -> Result<Option<Barred>, Fault> {
-    let row =
-        tx.first("SELECT reason FROM barred WHERE fingerprint = $1", &[&key.fingerprint(email).as_slice()])?;
-    Ok(row.map(
-        |row| if row.get::<_, &str>(0) == "suppressed" { Barred::Suppressed } else { Barred::Forgotten },
-    ))
+fn barred(session: &mut Session, key: &LedgerKey, email: &EmailAddress) -> Sql<Option<Barred>> {
+    let row = session.query_opt(
+        "SELECT reason = 'suppressed' FROM barred WHERE fingerprint = $1",
+        &[&key.fingerprint(email).as_slice()],
+    )?;
+    row.map(|row| Ok(if row.try_get(0)? { Barred::Suppressed } else { Barred::Forgotten })).transpose()
 }
 
-fn id_of_email(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<Option<SubscriberId>, Fault> {
-    let row = tx.first("SELECT id FROM subscriber WHERE email_key = $1", &[&email.key()])?;
-    Ok(row.map(|row| SubscriberId(row.get(0))))
+fn id_of_email(session: &mut Session, email: &EmailAddress) -> Sql<Option<SubscriberId>> {
+    let row = session.query_opt("SELECT id FROM subscriber WHERE email_key = $1", &[&email.key()])?;
+    row.map(|row| Ok(SubscriberId(row.try_get(0)?))).transpose()
 }
 
 /// Looks a token up by its hash: the time it takes says nothing about the token itself.
-fn id_of_token(tx: &mut Tx<'_>, token: &str) -> Result<Option<SubscriberId>, Fault> {
+fn id_of_token(session: &mut Session, token: &str) -> Sql<Option<SubscriberId>> {
     let hash = LedgerKey::token_hash(token);
-    let row = tx.first("SELECT id FROM subscriber WHERE token_hash = $1", &[&hash.as_slice()])?;
-    Ok(row.map(|row| SubscriberId(row.get(0))))
+    let row = session.query_opt("SELECT id FROM subscriber WHERE token_hash = $1", &[&hash.as_slice()])?;
+    row.map(|row| Ok(SubscriberId(row.try_get(0)?))).transpose()
 }
 
-fn by_id(tx: &mut Tx<'_>, id: SubscriberId) -> Result<Subscriber, Fault> {
-    let row = tx.one(
+fn by_id(session: &mut Session, id: SubscriberId) -> Sql<Subscriber> {
+    let row = session.query_one(
         "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin,
                 consent_text
          FROM subscriber WHERE id = $1",
@@ -529,63 +530,55 @@ fn by_id(tx: &mut Tx<'_>, id: SubscriberId) -> Result<Subscriber, Fault> {
 }
 
 fn write_down(
-    tx: &mut Tx<'_>,
+    session: &mut Session,
     id: SubscriberId,
     now: DateTime<Utc>,
     event: &str,
     detail: &str,
-) -> Result<(), Fault> {
-    tx.execute(
-        "INSERT INTO history (subscriber, at, event, detail) VALUES ($1, $2, $3, $4)",
-        &[&id.0, &millis(now), &event, &detail],
-    )
-    .map(|_| ())
+) -> Sql<()> {
+    session
+        .execute(
+            "INSERT INTO history (subscriber, at, event, detail) VALUES ($1, $2, $3, $4)",
+            &[&id.0, &millis(now), &event, &text(detail)],
+        )
+        .map(|_| ())
 }
 
-fn figures(tx: &mut Tx<'_>) -> Result<Figures, Fault> {
+fn figures(session: &mut Session) -> Sql<Figures> {
+    let count = |row: &Row, column: usize| -> Sql<u64> { Ok(row.try_get::<_, i64>(column)? as u64) };
+    let counted = |rows: Vec<Row>| {
+        rows.iter().map(|row| Ok((row.try_get(0)?, count(row, 1)?))).collect::<Sql<Vec<(String, u64)>>>()
+    };
     let mut figures = Figures::default();
-    for row in tx.query(
+    for row in session.query(
         "SELECT standing, count(*) FROM subscriber WHERE forgotten_at IS NULL GROUP BY standing",
         &[],
     )? {
-        figures.by_standing.push((standing(row.get(0))?, row.get::<_, i64>(1) as u64));
+        figures.by_standing.push((standing(&row, 0)?, count(&row, 1)?));
     }
     figures.by_standing.sort_unstable();
-    let mut by_topic: HashMap<String, u64> = HashMap::new();
-    for row in tx.query(
+    figures.by_topic = by_topic(counted(session.query(
         "SELECT topics, count(*) FROM subscriber WHERE standing = 'confirmed' AND topics <> '' GROUP BY topics",
         &[],
+    )?)?);
+    figures.by_language = counted(session.query(
+        "SELECT language, count(*) FROM subscriber WHERE standing = 'confirmed'
+         GROUP BY language ORDER BY 2 DESC, 1",
+        &[],
+    )?)?;
+    for row in session.query(
+        "SELECT month, sum(came)::bigint, sum(went)::bigint FROM (
+             SELECT to_char(to_timestamp(coalesce(confirmed_at, asked_at, standing_at) / 1000), 'YYYY-MM') AS month,
+                    1 AS came, 0 AS went
+             FROM subscriber WHERE standing <> 'pending' AND forgotten_at IS NULL
+             UNION ALL
+             SELECT to_char(to_timestamp(standing_at / 1000), 'YYYY-MM'), 0, 1
+             FROM subscriber WHERE standing IN ('left', 'bouncing', 'complained')) movement
+         GROUP BY month ORDER BY month DESC LIMIT 24",
+        &[],
     )? {
-        for topic in topics_from_text(row.get(0)) {
-            *by_topic.entry(topic).or_default() += row.get::<_, i64>(1) as u64;
-        }
+        figures.by_month.push((row.try_get(0)?, count(&row, 1)?, count(&row, 2)?));
     }
-    figures.by_topic = by_topic.into_iter().collect();
-    figures.by_topic.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    figures.by_language = tx
-        .query(
-            "SELECT language, count(*) FROM subscriber WHERE standing = 'confirmed'
-             GROUP BY language ORDER BY 2 DESC, language COLLATE \"C\"",
-            &[],
-        )?
-        .iter()
-        .map(|row| (row.get(0), row.get::<_, i64>(1) as u64))
-        .collect();
-    figures.by_month = tx
-        .query(
-            "SELECT month, sum(came)::BIGINT, sum(went)::BIGINT FROM (
-                 SELECT to_char(to_timestamp(coalesce(confirmed_at, asked_at, standing_at) / 1000) AT TIME ZONE 'UTC',
-                                'YYYY-MM') AS month, 1 AS came, 0 AS went
-                 FROM subscriber WHERE standing <> 'pending' AND forgotten_at IS NULL
-                 UNION ALL
-                 SELECT to_char(to_timestamp(standing_at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM'), 0, 1
-                 FROM subscriber WHERE standing IN ('left', 'bouncing', 'complained')) AS moves
-             GROUP BY month ORDER BY month DESC LIMIT 24",
-            &[],
-        )?
-        .iter()
-        .map(|row| (row.get(0), row.get::<_, i64>(1) as u64, row.get::<_, i64>(2) as u64))
-        .collect();
-    figures.barred = tx.one("SELECT count(*) FROM barred", &[])?.get::<_, i64>(0) as u64;
+    figures.barred = count(&session.query_one("SELECT count(*) FROM barred", &[])?, 0)?;
     Ok(figures)
 }

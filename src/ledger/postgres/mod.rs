@@ -1,167 +1,160 @@
-//! The ledger in PostgreSQL, shared by any number of workers on any machines.
+//! The ledger in PostgreSQL: one for many workers, on any number of machines.
 //!
-//! Promises: workers share a digest by leases that follow the database's clock, and every write
-//! names its token. A connection that breaks is made again, for two minutes at most, and the verb
-//! is done again: each verb is written so that doing it twice is doing it once, because an answer to
-//! COMMIT can be lost like any other. `synchronous_commit` is on, whatever the server's default.
+//! Promises what the SQLite engine promises, and beyond it: claims never meet (`FOR UPDATE SKIP
+//! LOCKED`); leases run by the clock of the database, whatever the machines believe; who cuts is
+//! alone (an advisory lock), who delivers is not. How a lost connection is dealt with is told in
+//! `connection`.
 //!
-//! Does badly: a server that fails over without a synchronous standby may forget commits that it
-//! acknowledged, and so send letters again. Use one.
+//! The tables live in a schema of their own (`parution`), so that a database may be shared.
 
+mod address;
 mod articles;
+mod connection;
 mod deliveries;
 mod digests;
 mod feeds;
 mod membership;
 mod subscribers;
 
-use std::collections::HashMap;
-use std::fmt;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use postgres::types::ToSql;
-use postgres::{Client, Config, NoTls, Row, Statement, Transaction};
+
+pub use address::Address;
+use connection::{Begin, Connection, Purpose, Session, Sql, Trouble};
 
 use super::{Ledger, LedgerError, LedgerKey, Opening, instant, millis};
 
 /// Each brings the ledger from the version of its index to the next. Only ever grows.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/postgres-0001.sql")];
 
-/// How long a lost server is awaited.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// The advisory locks of parution: its name, and what is locked.
-const LOCK_MIGRATION: i64 = 0x5061_7275_0001;
-const LOCK_CUT: i64 = 0x5061_7275_0002;
-
-/// An open ledger: one connection.
+/// An open ledger.
 pub struct PostgresLedger {
-    config: Config,
-    name: String,
-    client: Client,
-    statements: HashMap<&'static str, Statement>,
+    db: Connection,
     key: LedgerKey,
+    /// The lease that this process asked for last: a letter whose dot is near gets a whole one.
+    lease: Duration,
 }
-
-/// A transaction whose statements are prepared once for each connection.
-struct Tx<'t> {
-    tx: Transaction<'t>,
-    statements: &'t mut HashMap<&'static str, Statement>,
-}
-
-/// What can go wrong inside a verb.
-#[derive(Debug)]
-enum Fault {
-    Database(postgres::Error),
-    /// A row that no version of this program wrote.
-    Row(String),
-}
-
-type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 impl PostgresLedger {
-    /// Opens the ledger of a database, or makes it there. `url` is `postgres://user@host/database`;
-    /// the password comes apart from it. Only a server on this machine (a socket or loopback) is
-    /// spoken to without TLS.
-    pub fn open(url: &str, password: Option<&str>, opening: &Opening) -> Result<Self, LedgerError> {
-        let mut config: Config = url.parse().map_err(|_| LedgerError::Unsuitable {
-            ledger: "postgres".to_owned(),
-            why: "its URL is not understood; write it as postgres://user@host/database".to_owned(),
-        })?;
-        if let Some(password) = password {
-            config.password(password);
-        }
-        config.application_name("parution").connect_timeout(Duration::from_secs(10));
-        let name = name(&config);
-        let client = connect(&config, &name)?;
-        let mut ledger =
-            Self { config, name, client, statements: HashMap::new(), key: LedgerKey::new([0; 32]) };
-        ledger.migrate(opening)?;
-        let key: Vec<u8> = ledger.verb(|tx| Ok(tx.one("SELECT key FROM ledger", &[])?.get(0)))?;
-        let octets = <[u8; 32]>::try_from(key)
-            .map_err(|_| LedgerError::Damaged { ledger: ledger.name.clone(), what: "its key".to_owned() })?;
-        ledger.key = LedgerKey::new(octets);
-        Ok(ledger)
-    }
-
-    /// Brings an older ledger, or an empty database, to the present version; once, however many
-    /// workers start together.
-    fn migrate(&mut self, opening: &Opening) -> Result<(), LedgerError> {
+    /// Opens the ledger at an address, or makes it there when there is none. Of several processes
+    /// that begin at once, one makes it and the others wait.
+    ///
+    /// # Errors
+    /// What is there is not a ledger, is newer than this program, or was copied from elsewhere; the
+    /// server does not keep the promises that a ledger needs (`fsync`, UTF8, version 13).
+    pub fn open(address: &Address, opening: &Opening) -> Result<Self, LedgerError> {
+        let mut db = Connection::open(address)?;
+        let name = address.to_string();
         let known = MIGRATIONS.len() as i64;
-        let found = self.verb(|tx| {
-            tx.tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK_MIGRATION])?;
-            let exists: bool = tx.tx.query_one("SELECT to_regclass('ledger') IS NOT NULL", &[])?.get(0);
-            let version: i64 =
-                if exists { tx.tx.query_one("SELECT version FROM ledger", &[])?.get(0) } else { 0 };
-            if version < known {
-                for migration in &MIGRATIONS[version.max(0) as usize..] {
-                    tx.tx.batch_execute(migration)?;
-                }
-                if exists {
-                    tx.tx.execute("UPDATE ledger SET version = $1", &[&known])?;
-                } else {
-                    tx.tx.execute(
-                        "INSERT INTO ledger (only_row, version, key, made_at) VALUES (TRUE, $1, $2, $3)",
-                        &[&known, &opening.random.as_slice(), &millis(opening.now)],
-                    )?;
-                }
-            }
-            Ok(version)
-        })?;
+        let present = |session: &mut Session| match version(session)? {
+            Version::Of(found) => Ok(Ok(found)),
+            Version::Foreign => Ok(Err(LedgerError::NotALedger { ledger: name.clone() })),
+        };
+        let mut found = db.read(present)??;
+        if found < known {
+            db.make(|session| migrate(session, address.schema(), opening))?;
+            // What was learnt of the schema before it existed is of no use.
+            drop(db);
+            db = Connection::open(address)?;
+            found = db.read(present)??;
+        }
         if found > known {
-            return Err(LedgerError::Newer { ledger: self.name.clone(), found, known });
+            return Err(LedgerError::Newer { ledger: name, found, known });
         }
-        Ok(())
+        let key = settle_in(&mut db, opening)?;
+        Ok(Self { db, key, lease: Duration::from_mins(15) })
     }
+}
 
-    /// One transaction, done again when the connection broke or another one was in the way.
-    fn verb<T>(&mut self, mut verb: impl FnMut(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, LedgerError> {
-        let begun = Instant::now();
-        loop {
-            let fault = match self.once(&mut verb) {
-                Ok(value) => return Ok(value),
-                Err(Fault::Row(what)) => {
-                    return Err(LedgerError::Damaged { ledger: self.name.clone(), what });
-                }
-                Err(Fault::Database(error)) => error,
-            };
-            let lost = self.client.is_closed();
-            if !(lost || is_passing(&fault)) || begun.elapsed() > PATIENCE {
-                return Err(LedgerError::Database { ledger: self.name.clone(), what: words(&fault) });
-            }
-            if lost {
-                tracing::warn!(
-                    ledger = self.name,
-                    reason = words(&fault),
-                    "the connection broke; making it again"
-                );
-                self.reconnect(begun)?;
-            }
+enum Version {
+    /// 0 where there is nothing yet.
+    Of(i64),
+    /// Somebody else's tables.
+    Foreign,
+}
+
+fn version(session: &mut Session) -> Sql<Version> {
+    if !session.has_place() {
+        return Ok(Version::Of(0));
+    }
+    let row = session.query_one(
+        "SELECT to_regclass('ledger') IS NOT NULL,
+                (SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace)",
+        &[],
+    )?;
+    let (is_ledger, relations): (bool, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if !is_ledger {
+        return Ok(if relations == 0 { Version::Of(0) } else { Version::Foreign });
+    }
+    let row = session.query_opt("SELECT version FROM ledger", &[])?;
+    Ok(match row {
+        Some(row) => Version::Of(row.try_get(0)?),
+        None => Version::Foreign,
+    })
+}
+
+/// Brings an older ledger, or an empty place, to the present version: all of it or nothing.
+fn migrate(session: &mut Session, schema: &str, opening: &Opening) -> Sql<()> {
+    // One migrates; the others find it done.
+    session.batch(&format!("SELECT pg_advisory_xact_lock({})", Purpose::Migrating.key(0)))?;
+    // Asked first: who may not make schemas may still use one that was made for them.
+    if session.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])?.is_none() {
+        session.batch(&format!("CREATE SCHEMA {schema}"))?;
+    }
+    let present: bool = session.query_one("SELECT to_regclass('ledger') IS NOT NULL", &[])?.try_get(0)?;
+    let version: i64 =
+        if present { session.query_one("SELECT version FROM ledger", &[])?.try_get(0)? } else { 0 };
+    for migration in &MIGRATIONS[(version.max(0) as usize).min(MIGRATIONS.len())..] {
+        session.batch(migration)?;
+    }
+    let newest = MIGRATIONS.len() as i64;
+    if version == 0 {
+        let cluster = cluster(session)?;
+        session.execute(
+            "INSERT INTO ledger (only_row, version, key, made_at, cluster) VALUES (1, $1, $2, $3, $4)",
+            &[&newest, &opening.random.as_slice(), &millis(opening.now), &cluster],
+        )?;
+    } else if version < newest {
+        session.execute("UPDATE ledger SET version = $1", &[&newest])?;
+    }
+    Ok(())
+}
+
+/// Reads the key, and makes sure that this is no copy of a ledger that is still used elsewhere.
+fn settle_in(db: &mut Connection, opening: &Opening) -> Result<LedgerKey, LedgerError> {
+    let (key, last, here) = db.read(|session| {
+        let row = session.query_one("SELECT key, cluster FROM ledger", &[])?;
+        let key: Vec<u8> = row.try_get(0)?;
+        let key: [u8; 32] =
+            key.try_into().map_err(|_| Trouble::Strange("its key has not 32 octets".to_owned()))?;
+        Ok((LedgerKey::new(key), row.try_get::<_, String>(1)?, cluster(session)?))
+    })?;
+    if last != here {
+        if !opening.adopt {
+            return Err(LedgerError::OtherMachine { ledger: db.address().to_string() });
         }
+        db.write(Begin::Usual, |session| {
+            session.execute("UPDATE ledger SET cluster = $1", &[&here]).map(|_| ())
+        })?;
     }
+    Ok(key)
+}
 
-    fn once<T>(&mut self, verb: &mut impl FnMut(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut tx = Tx { tx: self.client.transaction()?, statements: &mut self.statements };
-        let value = verb(&mut tx)?;
-        tx.tx.commit()?;
-        Ok(value)
+/// What tells this database from one that was restored from its dump: the cluster's own number,
+/// which replicas share, and the database's. A copy made by hand octet by octet has the same.
+fn cluster(session: &mut Session) -> Sql<String> {
+    let row = session.query_one(
+        "SELECT has_function_privilege('pg_control_system()', 'execute'),
+                (SELECT oid::text FROM pg_database WHERE datname = current_database())",
+        &[],
+    )?;
+    let (may_ask, database): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
+    if !may_ask {
+        return Ok(database);
     }
-
-    fn reconnect(&mut self, begun: Instant) -> Result<(), LedgerError> {
-        self.statements.clear();
-        loop {
-            match connect(&self.config, &self.name) {
-                Ok(client) => {
-                    self.client = client;
-                    return Ok(());
-                }
-                Err(fault) if begun.elapsed() > PATIENCE => return Err(fault),
-                Err(_) => thread::sleep(Duration::from_millis(500)),
-            }
-        }
-    }
+    let row = session.query_one("SELECT system_identifier::text FROM pg_control_system()", &[])?;
+    Ok(format!("{}/{database}", row.try_get::<_, String>(0)?))
 }
 
 impl Ledger for PostgresLedger {
@@ -169,122 +162,33 @@ impl Ledger for PostgresLedger {
         &self.key
     }
 
-    /// Always yes: runs share the work by claims, and cutting has a lock of its own.
     fn lock_run(&mut self) -> Result<bool, LedgerError> {
+        self.db.lock_run()
+    }
+
+    fn lock_delivery(&mut self) -> Result<bool, LedgerError> {
         Ok(true)
     }
 
     fn last_run(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
-        let at: Option<i64> = self.verb(|tx| Ok(tx.one("SELECT last_run_at FROM ledger", &[])?.get(0)))?;
-        Ok(at.map(instant))
+        self.db.read(|session| {
+            let at: Option<i64> = session.query_one("SELECT last_run_at FROM ledger", &[])?.try_get(0)?;
+            Ok(at.map(instant))
+        })
     }
 
     fn note_run(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        self.verb(|tx| tx.execute("UPDATE ledger SET last_run_at = $1", &[&millis(now)]).map(|_| ()))
+        self.db.write(Begin::Usual, |session| {
+            session.execute("UPDATE ledger SET last_run_at = $1", &[&millis(now)]).map(|_| ())
+        })
     }
 
     fn name(&self) -> String {
-        self.name.clone()
+        self.db.address().to_string()
     }
 }
 
-impl Tx<'_> {
-    fn prepared(&mut self, sql: &'static str) -> Result<Statement, postgres::Error> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement.clone());
-        }
-        let statement = self.tx.prepare(sql)?;
-        self.statements.insert(sql, statement.clone());
-        Ok(statement)
-    }
-
-    fn execute(&mut self, sql: &'static str, params: Params<'_>) -> Result<u64, Fault> {
-        let statement = self.prepared(sql)?;
-        Ok(self.tx.execute(&statement, params)?)
-    }
-
-    fn query(&mut self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
-        let statement = self.prepared(sql)?;
-        Ok(self.tx.query(&statement, params)?)
-    }
-
-    /// The only row.
-    fn one(&mut self, sql: &'static str, params: Params<'_>) -> Result<Row, Fault> {
-        let statement = self.prepared(sql)?;
-        Ok(self.tx.query_one(&statement, params)?)
-    }
-
-    /// The first row, if there is one.
-    fn first(&mut self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>, Fault> {
-        Ok(self.query(sql, params)?.into_iter().next())
-    }
-}
-
-impl From<postgres::Error> for Fault {
-    fn from(error: postgres::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl Fault {
-    fn row(what: impl fmt::Display) -> Self {
-        Self::Row(what.to_string())
-    }
-}
-
-fn connect(config: &Config, name: &str) -> Result<Client, LedgerError> {
-    let fail =
-        |error: &postgres::Error| LedgerError::Database { ledger: name.to_owned(), what: words(error) };
-    if !is_here(config) {
-        return Err(LedgerError::Unsuitable {
-            ledger: name.to_owned(),
-            why: "it is on another machine, and parution speaks with PostgreSQL without TLS: reach it through a socket or a tunnel (ssh, stunnel) on this machine".to_owned(),
-        });
-    }
-    let mut client = config.connect(NoTls).map_err(|e| fail(&e))?;
-    client
-        .batch_execute(
-            "SET synchronous_commit = on; SET client_min_messages = warning; SET statement_timeout = 0",
-        )
-        .map_err(|e| fail(&e))?;
-    Ok(client)
-}
-
-/// A socket, or this machine's own address.
-fn is_here(config: &Config) -> bool {
-    use postgres::config::Host;
-    config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-    })
-}
-
-fn name(config: &Config) -> String {
-    use postgres::config::Host;
-    let host = match config.get_hosts().first() {
-        Some(Host::Tcp(host)) => host.clone(),
-        Some(Host::Unix(path)) => path.display().to_string(),
-        None => String::new(),
-    };
-    format!("{host}/{}", config.get_dbname().unwrap_or_default())
-}
-
-/// Two transactions wanted the same rows: the database asks to do it again.
-fn is_passing(error: &postgres::Error) -> bool {
-    error.code().is_some_and(|code| matches!(code.code(), "40001" | "40P01" | "57P01" | "57P02" | "57P03"))
-}
-
-fn words(error: &postgres::Error) -> String {
-    if let Some(database) = error.as_db_error() {
-        return database.message().to_owned();
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+/// PostgreSQL keeps every character but one, which no letter needs.
+fn text(from_outside: &str) -> String {
+    from_outside.replace('\0', "\u{fffd}")
 }

@@ -4,37 +4,41 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use postgres::Row;
-use postgres::fallible_iterator::FallibleIterator;
 
-use super::{Fault, PostgresLedger, Tx};
+use super::{Begin, PostgresLedger, Session, Sql, Trouble, text};
 use crate::domain::{Consent, EmailAddress, Language, Standing, Subscriber, SubscriberId};
 use crate::ledger::digests::{frequency_from_text, frequency_to_text, topics_from_text, topics_to_text};
-use crate::ledger::membership::LEAVE;
-use crate::ledger::{Added, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
+use crate::ledger::{Added, LEAVE, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
+
+/// People fetched at a time, so that memory does not grow with the list.
+pub(super) const PAGE: i64 = 1000;
 
 impl Subscribers for PostgresLedger {
     fn add_subscriber(&mut self, new: &NewSubscriber, now: DateTime<Utc>) -> Result<Added, LedgerError> {
         let key = self.key.clone();
-        self.verb(|tx| {
-            let known =
-                tx.first("SELECT id, standing FROM subscriber WHERE email_key = $1", &[&new.email.key()])?;
+        self.db.write(Begin::AddingPeople, |session| {
+            let known = session
+                .query_opt("SELECT id, standing FROM subscriber WHERE email_key = $1", &[&new.email.key()])?;
             if let Some(row) = known {
-                return Ok(Added::Known(SubscriberId(row.get(0)), standing(row.get(1))?));
+                return Ok(Added::Known(SubscriberId(row.try_get(0)?), standing(&row, 1)?));
             }
-            insert(tx, &key, new, new.standing, now).map(Added::New)
+            let id = next_id(session)?;
+            insert(session, &key, &[(id.0, new, new.standing)], now)?;
+            Ok(Added::New(id))
         })
     }
 
     fn subscriber(&mut self, email: &EmailAddress) -> Result<Option<Subscriber>, LedgerError> {
-        self.verb(|tx| {
-            tx.first(
-                "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin,
-                        consent_text
-                 FROM subscriber WHERE email_key = $1",
-                &[&email.key()],
-            )?
-            .map(|row| subscriber(&row))
-            .transpose()
+        self.db.read(|session| {
+            session
+                .query_opt(
+                    "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at,
+                            origin, consent_text
+                     FROM subscriber WHERE email_key = $1",
+                    &[&email.key()],
+                )?
+                .map(|row| subscriber(&row))
+                .transpose()
         })
     }
 
@@ -44,12 +48,13 @@ impl Subscribers for PostgresLedger {
         standing: Standing,
         now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            tx.execute(
-                "UPDATE subscriber SET standing = $2, standing_at = $3 WHERE id = $1",
-                &[&subscriber.0, &standing.word(), &millis(now)],
-            )
-            .map(|_| ())
+        self.db.write(Begin::Usual, |session| {
+            session
+                .execute(
+                    "UPDATE subscriber SET standing = $2, standing_at = $3 WHERE id = $1",
+                    &[&subscriber.0, &standing.word(), &millis(now)],
+                )
+                .map(|_| ())
         })
     }
 
@@ -57,108 +62,119 @@ impl Subscribers for PostgresLedger {
         &mut self,
         visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
     ) -> Result<(), LedgerError> {
-        self.verb(|tx| {
-            visit_all(
-                tx,
-                "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin,
-                        consent_text
-                 FROM subscriber ORDER BY id",
-                &[],
-                visit,
-            )
-        })
+        let mut last = 0;
+        loop {
+            let page = self.db.read(|session| {
+                let rows = session.query(
+                    "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at,
+                            origin, consent_text
+                     FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2",
+                    &[&last, &PAGE],
+                )?;
+                rows.iter().map(subscriber).collect::<Sql<Vec<_>>>()
+            })?;
+            for person in &page {
+                last = person.id.0;
+                if visit(person).is_break() {
+                    return Ok(());
+                }
+            }
+            if page.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     fn confirmed(&mut self) -> Result<u64, LedgerError> {
-        let count: i64 = self.verb(|tx| {
-            Ok(tx.one("SELECT count(*) FROM subscriber WHERE standing = 'confirmed'", &[])?.get(0))
-        })?;
-        Ok(count as u64)
+        self.db.read(|session| {
+            let row =
+                session.query_one("SELECT count(*) FROM subscriber WHERE standing = 'confirmed'", &[])?;
+            Ok(row.try_get::<_, i64>(0)? as u64)
+        })
     }
 }
 
-/// Adds one person, and the hash by which their letters' token is found.
-pub(super) fn insert(
-    tx: &mut Tx<'_>,
-    key: &LedgerKey,
-    person: &NewSubscriber,
-    standing: Standing,
-    now: DateTime<Utc>,
-) -> Result<SubscriberId, Fault> {
-    let id = SubscriberId(tx.one("SELECT nextval('subscriber_id_seq')", &[])?.get(0));
-    insert_as(tx, key, id, person, standing, now)?;
-    Ok(id)
+/// A number that nobody ever had.
+pub(super) fn next_id(session: &mut Session) -> Sql<SubscriberId> {
+    let row = session.query_one("SELECT nextval(pg_get_serial_sequence('subscriber', 'id'))", &[])?;
+    Ok(SubscriberId(row.try_get(0)?))
 }
 
-/// Adds one person under a number that was taken from the sequence.
-pub(super) fn insert_as(
-    tx: &mut Tx<'_>,
+/// Adds people, however many, in one statement.
+pub(super) fn insert(
+    session: &mut Session,
     key: &LedgerKey,
-    id: SubscriberId,
-    person: &NewSubscriber,
-    standing: Standing,
+    people: &[(i64, &NewSubscriber, Standing)],
     now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    tx.execute(
+) -> Sql<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let column = |of: fn(&NewSubscriber) -> String| people.iter().map(|(_, p, _)| of(p)).collect::<Vec<_>>();
+    let ids: Vec<i64> = people.iter().map(|(id, ..)| *id).collect();
+    let standings: Vec<&str> = people.iter().map(|(.., standing)| standing.word()).collect();
+    let asked_at: Vec<_> = people.iter().map(|(_, p, _)| p.consent.asked_at.map(millis)).collect();
+    let confirmed_at: Vec<_> = people.iter().map(|(_, p, _)| p.consent.confirmed_at.map(millis)).collect();
+    let hashes: Vec<[u8; 32]> =
+        ids.iter().map(|id| LedgerKey::token_hash(&key.subscriber_token(LEAVE, SubscriberId(*id)))).collect();
+    let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+    session.execute(
         "INSERT INTO subscriber (id, email, email_key, domain, name, language, topics, frequency, standing,
              standing_at, asked_at, confirmed_at, origin, consent_text, token_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         SELECT id, email, email_key, domain, name, language, topics, frequency, standing,
+             $15, asked_at, confirmed_at, origin, consent_text, token_hash
+         FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::text[],
+                     $14::bytea[])
+              AS new (id, email, email_key, domain, name, language, topics, frequency, standing, asked_at,
+                      confirmed_at, origin, consent_text, token_hash)",
         &[
-            &id.0,
-            &person.email.as_str(),
-            &person.email.key(),
-            &person.email.domain(),
-            &person.name,
-            &person.language.as_ref().map_or("", Language::tag),
-            &topics_to_text(&person.topics),
-            &frequency_to_text(person.frequency),
-            &standing.word(),
+            &ids,
+            &column(|p| p.email.as_str().to_owned()),
+            &column(|p| p.email.key()),
+            &column(|p| p.email.domain().to_owned()),
+            &column(|p| text(&p.name)),
+            &column(|p| p.language.as_ref().map_or("", Language::tag).to_owned()),
+            &column(|p| text(&topics_to_text(&p.topics))),
+            &column(|p| frequency_to_text(p.frequency).to_owned()),
+            &standings,
+            &asked_at,
+            &confirmed_at,
+            &column(|p| text(&p.consent.origin)),
+            &column(|p| text(&p.consent.text)),
+            &hashes,
             &millis(now),
-            &person.consent.asked_at.map(millis),
-            &person.consent.confirmed_at.map(millis),
-            &person.consent.origin,
-            &person.consent.text,
-            &LedgerKey::token_hash(&key.subscriber_token(LEAVE, id)).as_slice(),
         ],
-    )
-    .map(|_| ())
-}
-
-/// Shows rows as they come from the server: a million of them need no memory.
-pub(super) fn visit_all(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    params: super::Params<'_>,
-    visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
-) -> Result<(), Fault> {
-    let statement = tx.prepared(sql)?;
-    let mut rows = tx.tx.query_raw(&statement, params.iter().copied())?;
-    while let Some(row) = rows.next()? {
-        if visit(&subscriber(&row)?).is_break() {
-            break;
-        }
-    }
+    )?;
     Ok(())
 }
 
-pub(super) fn standing(word: &str) -> Result<Standing, Fault> {
-    Standing::from_word(word).ok_or_else(|| Fault::row(format!("a standing called `{word}`")))
+/// The standing in a column.
+pub(super) fn standing(row: &Row, column: usize) -> Sql<Standing> {
+    let word: &str = row.try_get(column)?;
+    Standing::from_word(word).ok_or_else(|| Trouble::Strange(format!("`{word}` is no standing")))
 }
 
-pub(super) fn subscriber(row: &Row) -> Result<Subscriber, Fault> {
+/// A person from the eleven columns that every query here names in this order.
+pub(super) fn subscriber(row: &Row) -> Sql<Subscriber> {
     Ok(Subscriber {
-        id: SubscriberId(row.get(0)),
-        email: EmailAddress::parse(row.get(1)).map_err(Fault::row)?,
-        name: row.get(2),
-        language: Language::parse(row.get(3)),
-        topics: topics_from_text(row.get(4)),
-        frequency: frequency_from_text(row.get(5)),
-        standing: standing(row.get(6))?,
+        id: SubscriberId(row.try_get(0)?),
+        email: email(row, 1)?,
+        name: row.try_get(2)?,
+        language: Language::parse(row.try_get(3)?),
+        topics: topics_from_text(row.try_get(4)?),
+        frequency: frequency_from_text(row.try_get(5)?),
+        standing: standing(row, 6)?,
         consent: Consent {
-            asked_at: row.get::<_, Option<i64>>(7).map(instant),
-            confirmed_at: row.get::<_, Option<i64>>(8).map(instant),
-            origin: row.get(9),
-            text: row.get(10),
+            asked_at: row.try_get::<_, Option<i64>>(7)?.map(instant),
+            confirmed_at: row.try_get::<_, Option<i64>>(8)?.map(instant),
+            origin: row.try_get(9)?,
+            text: row.try_get(10)?,
         },
     })
+}
+
+pub(super) fn email(row: &Row, column: usize) -> Sql<EmailAddress> {
+    EmailAddress::parse(row.try_get(column)?)
+        .map_err(|e| Trouble::Strange(format!("an address that is none: {e}")))
 }

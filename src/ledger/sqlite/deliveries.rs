@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, Transaction, params};
 
 use super::SqliteLedger;
-use crate::domain::{Bounce, DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
-use crate::ledger::deliveries::soft_count;
+use crate::domain::{Bounce, DigestId, EmailAddress, Language, SubscriberId, Tally};
+use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
     Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
     instant, millis,
@@ -258,17 +258,8 @@ fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Re
             Ok(Verdict::ReaderLeft)
         }
         Step::Settle { digest, subscriber, token, state, attempts, doubts, reply, bounce } => {
-            let (name, due_at, reply) = match state {
-                DeliveryState::Waiting { not_before } => ("waiting", millis(*not_before), reply),
-                DeliveryState::Sent { reply, .. } => ("sent", millis(now), reply),
-                DeliveryState::Refused { reply, .. } => ("refused", millis(now), reply),
-                DeliveryState::InDoubt { .. } => ("in doubt", millis(now), reply),
-                DeliveryState::Left => ("left", millis(now), reply),
-                DeliveryState::Claimed { .. } | DeliveryState::Sending { .. } => {
-                    unreachable!("a letter is settled into a state without a worker")
-                }
-            };
-            let settled = tx
+            let (name, due_at) = settled(state, now);
+            let written = tx
                 .prepare_cached(
                     "UPDATE delivery SET state = ?4, due_at = ?5, attempts = ?6, doubts = ?7, reply = coalesce(nullif(?8, ''), reply),
                             at = ?9,
@@ -280,13 +271,13 @@ fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Re
                     subscriber.0,
                     token,
                     name,
-                    due_at,
+                    millis(due_at),
                     attempts,
                     doubts,
-                    reply,
+                    last_words(state, reply),
                     millis(now)
                 ])?;
-            if settled == 0 {
+            if written == 0 {
                 return Ok(Verdict::LeaseLost);
             }
             if let Some(bounce) = bounce {
@@ -358,25 +349,14 @@ fn suppress(
 }
 
 pub(super) fn tally(tx: &Transaction<'_>, digest: Option<DigestId>) -> rusqlite::Result<Tally> {
-    let mut tally = Tally::default();
-    let mut query = tx.prepare_cached(match digest {
-        Some(_) => "SELECT state, count(*) FROM delivery WHERE digest = ?1 GROUP BY state",
-        None => "SELECT state, count(*) FROM delivery WHERE ?1 IS NULL GROUP BY state",
-    })?;
-    let mut rows = query.query([digest.map(|d| d.0)])?;
-    while let Some(row) = rows.next()? {
-        let count = row.get::<_, i64>(1)? as u64;
-        match row.get_ref(0)?.as_str()? {
-            "waiting" => tally.waiting = count,
-            "claimed" => tally.claimed = count,
-            "sending" => tally.sending = count,
-            "sent" => tally.sent = count,
-            "refused" => tally.refused = count,
-            "left" => tally.left = count,
-            _ => tally.in_doubt = count,
-        }
-    }
-    Ok(tally)
+    let counts: Vec<(String, u64)> = tx
+        .prepare_cached(match digest {
+            Some(_) => "SELECT state, count(*) FROM delivery WHERE digest = ?1 GROUP BY state",
+            None => "SELECT state, count(*) FROM delivery WHERE ?1 IS NULL GROUP BY state",
+        })?
+        .query_map([digest.map(|d| d.0)], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(tally_of(counts.iter().map(|(word, count)| (word.as_str(), *count))))
 }
 
 fn claim(row: &Row<'_>, token: i64) -> rusqlite::Result<Claim> {
@@ -397,11 +377,7 @@ fn trouble(row: &Row<'_>) -> rusqlite::Result<Trouble> {
     let at = instant(row.get::<_, Option<i64>>(7)?.unwrap_or_default());
     let reply = row.get::<_, Option<String>>(8)?.unwrap_or_default();
     let due_at = instant(row.get(6)?);
-    let state = match row.get_ref(5)?.as_str()? {
-        "refused" => DeliveryState::Refused { at, reply: reply.clone() },
-        "in doubt" => DeliveryState::InDoubt { since: at },
-        _ => DeliveryState::Waiting { not_before: due_at },
-    };
+    let state = troubled(row.get_ref(5)?.as_str()?, at, due_at, &reply);
     Ok(Trouble {
         digest: DigestId(row.get(0)?),
         subscriber: SubscriberId(row.get(1)?),

@@ -5,7 +5,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::SqliteLedger;
 use super::deliveries::tally;
 use crate::domain::{ArticleId, Digest, DigestId, Edition, Language, Occasion};
-use crate::ledger::digests::{frequency_from_text, frequency_to_text, topics_from_text, topics_to_text};
+use crate::ledger::digests::{
+    edition_of, frequency_from_text, frequency_to_text, topics_from_text, topics_to_text,
+};
 use crate::ledger::{Cut, DigestSummary, Digests, LedgerError, Pause, ReaderGroup, instant, millis};
 
 impl Digests for SqliteLedger {
@@ -190,12 +192,7 @@ fn cut(
 
     let mut deliveries = 0;
     for group in groups(tx)? {
-        let same = |known: &&(ReaderGroup, Option<usize>)| {
-            known.0.language == group.language
-                && known.0.topics == group.topics
-                && known.0.frequency == group.frequency
-        };
-        let Some((_, edition)) = readers.iter().find(same) else { return Ok(Cut::ReadersChanged) };
+        let Some(edition) = edition_of(readers, &group) else { return Ok(Cut::ReadersChanged) };
         let Some(edition) = edition else { continue };
         deliveries += tx.execute(
             "INSERT INTO delivery (digest, subscriber, edition, state, due_at, at)
@@ -203,7 +200,7 @@ fn cut(
              WHERE standing = 'confirmed' AND language = ?4 AND topics = ?5 AND frequency = ?6",
             params![
                 id,
-                *edition as i64,
+                edition as i64,
                 cut_at,
                 group.language.as_ref().map_or("", Language::tag),
                 topics_to_text(&group.topics),

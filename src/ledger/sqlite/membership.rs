@@ -9,9 +9,10 @@ use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params}
 use super::subscribers::{COLUMNS, subscriber};
 use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
-use crate::ledger::digests::{frequency_to_text, topics_from_text, topics_to_text};
+use crate::ledger::digests::{frequency_to_text, topics_to_text};
 use crate::ledger::membership::{
-    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, link_token, plan_batch,
+    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, by_topic, choice_in_words, link_token,
+    pending, plan_batch,
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
@@ -149,8 +150,7 @@ impl Membership for SqliteLedger {
                 "UPDATE subscriber SET language = ?2, topics = ?3, frequency = ?4 WHERE id = ?1",
             )?
             .execute(params![id.0, language, topics, frequency])?;
-            let shown = if topics.is_empty() { "everything".to_owned() } else { topics.replace('\n', ", ") };
-            write_down(tx, id, now, "chose", &format!("{shown}; {frequency} {language}"))
+            write_down(tx, id, now, "chose", &choice_in_words(choice))
         })
     }
 
@@ -434,20 +434,7 @@ fn insert_pending(
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'", [], |row| row.get(0))
         .optional()?;
     let id = SubscriberId(last.unwrap_or(0) + 1);
-    let person = NewSubscriber {
-        email: asking.email.clone(),
-        name: String::new(),
-        language: asking.choice.language.clone(),
-        topics: asking.choice.topics.clone(),
-        frequency: asking.choice.frequency,
-        standing: Standing::Pending,
-        consent: crate::domain::Consent {
-            asked_at: Some(now),
-            confirmed_at: None,
-            origin: asking.origin.clone(),
-            text: asking.consent_text.clone(),
-        },
-    };
+    let person = pending(asking, now);
     insert(tx, key, id, &person, Standing::Pending, now)?;
     Ok(id)
 }
@@ -596,18 +583,13 @@ fn figures(tx: &Transaction<'_>) -> rusqlite::Result<Figures> {
         figures.by_standing.push((standing, people));
     }
     figures.by_standing.sort_unstable();
-    let mut by_topic: HashMap<String, u64> = HashMap::new();
-    let mut query = tx.prepare_cached(
-        "SELECT topics, count(*) FROM subscriber WHERE standing = 'confirmed' AND topics <> '' GROUP BY topics",
-    )?;
-    for row in query.query_map([], counted)? {
-        let (topics, people) = row?;
-        for topic in topics_from_text(&topics) {
-            *by_topic.entry(topic).or_default() += people;
-        }
-    }
-    figures.by_topic = by_topic.into_iter().collect();
-    figures.by_topic.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let sets: Vec<(String, u64)> = tx
+        .prepare_cached(
+            "SELECT topics, count(*) FROM subscriber WHERE standing = 'confirmed' AND topics <> '' GROUP BY topics",
+        )?
+        .query_map([], counted)?
+        .collect::<rusqlite::Result<_>>()?;
+    figures.by_topic = by_topic(sets);
     figures.by_language = tx
         .prepare_cached(
             "SELECT language, count(*) FROM subscriber WHERE standing = 'confirmed'
