@@ -185,10 +185,6 @@ impl Service {
         url.trim_start_matches("https://lettre.example.org/").split('?').next().unwrap().to_owned()
     }
 
-    fn quiet(&self) {
-        std::thread::sleep(Duration::from_millis(150));
-    }
-
     fn count(&self) -> usize {
         self.posted.lock().unwrap().len()
     }
@@ -239,6 +235,11 @@ impl Drop for Service {
             }
         }
     }
+}
+
+/// Long enough for a letter that must not be written.
+fn quiet() {
+    std::thread::sleep(Duration::from_millis(150));
 }
 
 fn list() -> ListSettings {
@@ -373,7 +374,7 @@ fn looking_at_a_link_changes_nothing() {
             service.ask(method, &format!("{page}/{token}"), "");
         }
     }
-    service.quiet();
+    quiet();
     assert_eq!(service.standing("anne@example.org"), Some(Standing::Confirmed));
     assert_eq!(service.count(), 0);
     assert!(service.ledger.history(parution::domain::SubscriberId(1)).unwrap().is_empty());
@@ -396,7 +397,7 @@ fn a_wrong_token_is_answered_like_a_right_one_and_changes_nothing() {
             (reply.status, reply.body.replace(token, "TOKEN"))
         };
         let answer = said(&wrong);
-        service.quiet();
+        quiet();
         assert_eq!(service.count(), 0, "{path}");
         if path != "unsubscribe" {
             continue;
@@ -478,7 +479,7 @@ fn a_mailbox_cannot_be_flooded() {
         service.post("subscribe", "email=known%40example.org");
     }
     service.letter(2);
-    service.quiet();
+    quiet();
     assert_eq!(service.count(), 2);
     service.later(TimeDelta::hours(1));
     service.post("subscribe", "email=new%40example.org");
@@ -529,7 +530,7 @@ fn a_machine_that_fills_in_everything_writes_to_nobody() {
         service.post("subscribe", "lang=fr&email=b%40example.org&website=http%3A%2F%2Fspam.example");
     assert_eq!(person.body, machine.body);
     service.letter(1);
-    service.quiet();
+    quiet();
     assert_eq!(service.everyone(), 1);
 }
 
@@ -550,7 +551,7 @@ fn addresses_that_could_go_elsewhere_are_refused() {
         assert!(!reply.body.contains("<script"), "{form}");
         assert!(reply.body.contains("aria-invalid=\"true\""), "{form}");
     }
-    service.quiet();
+    quiet();
     assert_eq!((service.count(), service.everyone()), (0, 0));
 }
 

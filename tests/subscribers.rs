@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -236,7 +237,7 @@ fn nothing_of_a_broken_list_is_kept(engine: &dyn Engine) {
     let mut list = List::on(engine);
     let mut text = String::from("email,name\n");
     for person in 0..5000 {
-        text.push_str(&format!("user{person}@example.org,User\n"));
+        let _ = writeln!(text, "user{person}@example.org,User");
     }
     text.push_str("last@example.org,\"never closed\nx@example.org,X\n");
     let fault = list.import_bytes(text.as_bytes(), false).unwrap_err();
@@ -249,7 +250,7 @@ fn an_export_runs_nothing_in_a_spreadsheet_and_comes_back_the_same(engine: &dyn 
     let names = ["=cmd|'/C calc'!A0", "@SUM(1+1)", "+1+1", "-2+3", "Zoë, \"la\" O’Hara"];
     let mut text = String::from("email,name\n");
     for (at, name) in names.iter().enumerate() {
-        text.push_str(&format!("u{at}@example.org,\"{}\"\n", name.replace('"', "\"\"")));
+        let _ = writeln!(text, "u{at}@example.org,\"{}\"", name.replace('"', "\"\""));
     }
     list.import(&text);
     let mut file = Vec::new();

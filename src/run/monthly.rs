@@ -38,7 +38,7 @@ pub fn due(scan: &Scan, ledger: &mut dyn Ledger, now: DateTime<Utc>) -> Result<O
     }
     let month = Month::over(now, scan.site.timezone);
     let digests = ledger.digests(LOOKED_BACK)?;
-    let Some(digests) = since_last(&digests, &month, scan.site.timezone) else { return Ok(None) };
+    let Some(digests) = since_last(&digests, month, scan.site.timezone) else { return Ok(None) };
     let announced: Vec<_> = digests.iter().flat_map(|digest| &digest.articles).collect();
     let chosen: Vec<usize> =
         (0..scan.articles.len()).filter(|&at| announced.contains(&&scan.articles[at].id)).collect();
@@ -48,13 +48,13 @@ pub fn due(scan: &Scan, ledger: &mut dyn Ledger, now: DateTime<Utc>) -> Result<O
 /// The scheduled digests that the letter of a month takes up: those cut since the month of the last
 /// monthly letter ended (or since this one began, when there is none) and before it ended itself.
 /// `None` when it exists.
-fn since_last<'a>(digests: &'a [DigestSummary], month: &Month, zone: Tz) -> Option<Vec<&'a DigestSummary>> {
+fn since_last(digests: &[DigestSummary], month: Month, zone: Tz) -> Option<Vec<&DigestSummary>> {
     // The newest come first.
     let last = digests.iter().find_map(|digest| match &digest.occasion {
         Occasion::Manual(name) => Month::of_name(name),
         Occasion::Scheduled => None,
     });
-    if last.as_ref().is_some_and(|last| last >= month) {
+    if last.is_some_and(|last| last >= month) {
         return None;
     }
     let from = midnight(last.map_or(month.0, |last| last.next().0), zone);
@@ -134,7 +134,7 @@ mod tests {
             digest(1, Occasion::Scheduled, "2026-09-11T08:00:00Z"),
         ];
         let taken = |digests: &[DigestSummary], name: &str| -> Option<Vec<i64>> {
-            let found = since_last(digests, &Month::of_name(name).unwrap(), chrono_tz::UTC)?;
+            let found = since_last(digests, Month::of_name(name).unwrap(), chrono_tz::UTC)?;
             Some(found.iter().map(|digest| digest.id.0).collect())
         };
         assert_eq!(taken(&digests, "monthly 2026-10"), Some(vec![3, 2]));

@@ -3,8 +3,11 @@ use std::io::Cursor;
 use super::{Broken, Column, Encoding, Hints, Listed, Roster, tidy};
 use crate::domain::{Frequency, Standing};
 
-/// Reads a list whole: people, and the lines left out with the reason.
-fn read_with(text: &[u8], hints: &Hints) -> Result<(Vec<Listed>, Vec<(u64, String)>), Broken> {
+/// People, and the lines left out with the reason.
+type Read = (Vec<Listed>, Vec<(u64, String)>);
+
+/// Reads a list whole.
+fn read_with(text: &[u8], hints: &Hints) -> Result<Read, Broken> {
     let mut roster = Roster::open(Cursor::new(text), hints)?;
     let (mut people, mut left_out) = (Vec::new(), Vec::new());
     while let Some(row) = roster.next_row()? {
@@ -16,7 +19,7 @@ fn read_with(text: &[u8], hints: &Hints) -> Result<(Vec<Listed>, Vec<(u64, Strin
     Ok((people, left_out))
 }
 
-fn read(text: &str) -> (Vec<Listed>, Vec<(u64, String)>) {
+fn read(text: &str) -> Read {
     read_with(text.as_bytes(), &Hints::default()).unwrap()
 }
 

@@ -13,6 +13,8 @@ use std::time::SystemTime;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -47,7 +49,7 @@ impl Folder {
 
     /// The published file of that path; `None` when there is none.
     pub fn file(&self, path: &str) -> Option<Arc<Kept>> {
-        let media_type = media_type(path)?;
+        let extension = extension(path)?;
         let file = self.below(path)?;
         let facts = fs::symlink_metadata(&file).ok()?;
         if !facts.is_file() || facts.len() > LARGEST {
@@ -62,6 +64,7 @@ impl Folder {
             return Some(Arc::clone(known));
         }
         let octets = fs::read(&file).ok()?;
+        let media_type = media_type(extension, &octets);
         let ready = Arc::new(Kept::new(octets, media_type, modified));
         if kept.len() >= KEPT {
             kept.clear();
@@ -94,29 +97,32 @@ fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
 }
 
-/// What is published, and how readers and browsers take it.
-fn media_type(path: &str) -> Option<&'static str> {
-    let (name, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
-    Some(match extension {
+/// The extension of a file of a kind that is published.
+fn extension(path: &str) -> Option<&str> {
+    let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+    ["xml", "rss", "atom", "json", "opml", "css", "xsl", "html"].contains(&extension).then_some(extension)
+}
+
+/// How readers and browsers take a file. Feeds may have any name, so XML says itself what it is.
+fn media_type(extension: &str, octets: &[u8]) -> &'static str {
+    let head = String::from_utf8_lossy(&octets[..octets.len().min(1024)]);
+    match extension {
         "json" => "application/feed+json; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "xsl" => "text/xsl; charset=utf-8",
-        "opml" => "text/x-opml; charset=utf-8",
-        "atom" => "application/atom+xml; charset=utf-8",
-        "rss" => "application/rss+xml; charset=utf-8",
-        "xml" if name.contains("atom") => "application/atom+xml; charset=utf-8",
-        "xml" if name.contains("rss") || name == "feed" => "application/rss+xml; charset=utf-8",
-        "xml" => "application/xml; charset=utf-8",
         "html" => "text/html; charset=utf-8",
-        _ => return None,
-    })
+        _ if head.contains("<rss") => "application/rss+xml; charset=utf-8",
+        _ if head.contains("<feed") => "application/atom+xml; charset=utf-8",
+        _ if head.contains("<opml") => "text/x-opml; charset=utf-8",
+        _ => "application/xml; charset=utf-8",
+    }
 }
 
 impl Kept {
     /// Makes octets ready: tag, date, and a compressed copy where it is smaller.
     pub fn new(octets: Vec<u8>, media_type: &'static str, modified: SystemTime) -> Self {
         let hash = digest::digest(&digest::SHA256, &octets);
-        let tag: String = hash.as_ref()[..12].iter().map(|octet| format!("{octet:02x}")).collect();
+        let tag = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]);
         let mut zip = GzEncoder::new(Vec::new(), Compression::best());
         let zipped = zip.write_all(&octets).and_then(|()| zip.finish()).ok();
         Self {
@@ -222,6 +228,19 @@ mod tests {
         ] {
             assert!(folder.file(path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_feed_of_any_name_has_the_type_of_what_it_is() {
+        for (octets, media_type_begins) in [
+            ("<?xml version=\"1.0\"?>\n<rss version=\"2.0\">", "application/rss+xml"),
+            ("<feed xmlns=\"http://www.w3.org/2005/Atom\">", "application/atom+xml"),
+            ("<opml version=\"2.0\">", "text/x-opml"),
+            ("<urlset>", "application/xml"),
+        ] {
+            assert!(media_type("xml", octets.as_bytes()).starts_with(media_type_begins), "{octets}");
+        }
+        assert!(media_type("json", b"{}").starts_with("application/feed+json"));
     }
 
     #[test]

@@ -103,22 +103,19 @@ async fn answer(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let mut response = match refused(&request) {
-        Some(status) => {
-            let mut response = status.into_response();
-            // What follows on this connection may be the body of what was refused.
-            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-            response
-        }
-        None => {
-            let (mut parts, body) = request.into_parts();
-            parts.extensions.insert(ConnectInfo(peer));
-            let request = Request::from_parts(parts, Body::new(body));
-            match tokio::time::timeout(ANSWER_TIME, router.call(request)).await {
-                Ok(Ok(response)) => response,
-                Ok(Err(never)) => match never {},
-                Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-            }
+    let mut response = if let Some(status) = refused(&request) {
+        let mut response = status.into_response();
+        // What follows on this connection may be the body of what was refused.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        response
+    } else {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(ConnectInfo(peer));
+        let request = Request::from_parts(parts, Body::new(body));
+        match tokio::time::timeout(ANSWER_TIME, router.call(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
     for (name, value) in [

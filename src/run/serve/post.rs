@@ -32,11 +32,11 @@ pub fn by_mail(mailer: Mailer, signer: Option<Signer>, sender: EmailAddress) -> 
     // Nothing hurries these letters, not even the end of the service: they were promised.
     let hurry = AtomicBool::new(false);
     Box::new(move |to, name, letter| {
-        let mut signed = Vec::new();
+        let mut with_signatures = Vec::new();
         let letter = match &signer {
             Some(signer) => {
-                signer.sign(letter, &mut signed).map_err(|fault| fault.to_string())?;
-                &signed
+                signer.sign(letter, &mut with_signatures).map_err(|fault| fault.to_string())?;
+                &with_signatures
             }
             None => letter,
         };

@@ -72,7 +72,7 @@ async fn subscribe(
     body: Bytes,
 ) -> Answer {
     let fields = Fields::read(&body);
-    let words = service.words_of(fields.one("lang").or(fields.lang(&query).as_deref()), &headers);
+    let words = service.words_of(fields.one("lang").or(lang_of(&query).as_deref()), &headers);
     let client = service.client(peer.ip(), &headers);
     if !service.may_write(client) {
         return service.too_many(words);
@@ -149,7 +149,7 @@ async fn leave(
     body: Bytes,
 ) -> Answer {
     let fields = Fields::read(&body);
-    let words = service.words_of(fields.one("lang").or(fields.lang(&query).as_deref()), &headers);
+    let words = service.words_of(fields.one("lang").or(lang_of(&query).as_deref()), &headers);
     let one_click = body.windows(ONE_CLICK.len()).any(|window| window == ONE_CLICK);
     let how = if one_click { "one click, from a mail program" } else { "by the page" };
     let (now, asked) = ((service.clock)(), token.clone());
@@ -385,9 +385,8 @@ impl Service {
         client::client(peer, &hops, &self.trusted)
     }
 
-    fn words(&self, RawQuery(query): &RawQuery, headers: &HeaderMap) -> &'static PageWords {
-        let query = Fields::read(query.as_deref().unwrap_or_default().as_bytes());
-        self.words_of(query.one("lang"), headers)
+    fn words(&self, query: &RawQuery, headers: &HeaderMap) -> &'static PageWords {
+        self.words_of(lang_of(query).as_deref(), headers)
     }
 
     fn words_of(&self, chosen: Option<&str>, headers: &HeaderMap) -> &'static PageWords {
@@ -474,10 +473,11 @@ impl Fields {
     fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
     }
+}
 
-    fn lang(&self, RawQuery(query): &RawQuery) -> Option<String> {
-        Self::read(query.as_deref()?.as_bytes()).one("lang").map(str::to_owned)
-    }
+/// The language chosen in the address.
+fn lang_of(RawQuery(query): &RawQuery) -> Option<String> {
+    Fields::read(query.as_deref()?.as_bytes()).one("lang").map(str::to_owned)
 }
 
 /// A token as it may stand in a link; what is no token is shown as none.
