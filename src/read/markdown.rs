@@ -63,6 +63,9 @@ pub struct Rendered {
 /// The longest text that is rendered, in octets.
 pub const LONGEST_TEXT: usize = 1 << 20;
 
+/// The longest HTML that is looked at: short Markdown can make long HTML.
+const LONGEST_HTML: usize = 4 << 20;
+
 /// Renders a text of a site to HTML that a feed or a letter may carry. Never panics; a text beyond
 /// the limits gives empty HTML, or HTML that is cut short, and a [`Problem`] that names the limit.
 #[must_use]
@@ -85,6 +88,11 @@ pub fn render(source: &str, page: &Page) -> Rendered {
                 limit,
                 "simplify the text; what goes beyond is shown as typed",
             );
+        }
+        if html.len() > LONGEST_HTML {
+            let what = format!("the HTML is {} octets long, over the limit of 4 MiB", html.len());
+            guard.report(0, Gravity::Error, what, "split the article");
+            return Html::default();
         }
         sanitise::clean(&html)
     }));

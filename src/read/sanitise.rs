@@ -12,6 +12,7 @@
 mod address;
 mod video;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -26,14 +27,45 @@ pub use address::Address;
 /// Parses a fragment and keeps what the allow-list knows. Addresses that are still relative go.
 #[must_use]
 pub fn clean(fragment: &str) -> Html {
+    let fragment = with_short_texts(fragment);
     // The only named reference that the serialiser writes and XML does not know.
-    let html = ALLOWED.clean(fragment).to_string().replace("&nbsp;", "\u{a0}");
+    let html = ALLOWED.clean(&fragment).to_string().replace("&nbsp;", "\u{a0}");
     let html = if html.chars().any(is_forbidden) {
         html.chars().filter(|&c| !is_forbidden(c)).collect()
     } else {
         html
     };
     Html::trusted(html)
+}
+
+/// Puts comments, which do not pass, into texts with very many character references: the parser
+/// appends to a text once for each, which takes longer the longer the text is.
+fn with_short_texts(fragment: &str) -> Cow<'_, str> {
+    const MOST_REFERENCES: usize = 500;
+    if fragment.bytes().filter(|&b| b == b'&').count() <= MOST_REFERENCES {
+        return Cow::Borrowed(fragment);
+    }
+    let mut parts = String::with_capacity(fragment.len() + fragment.len() / 100);
+    let mut from = 0;
+    let mut references = 0;
+    let mut in_tag = false;
+    for (at, byte) in fragment.bytes().enumerate() {
+        match byte {
+            b'<' => (in_tag, references) = (true, 0),
+            b'>' => in_tag = false,
+            b'&' if !in_tag => {
+                references += 1;
+                if references > MOST_REFERENCES {
+                    parts.push_str(&fragment[from..at]);
+                    parts.push_str("<!---->");
+                    (from, references) = (at, 0);
+                }
+            }
+            _ => {}
+        }
+    }
+    parts.push_str(&fragment[from..]);
+    Cow::Owned(parts)
 }
 
 /// Characters that XML 1.0 cannot hold, whatever the escape.

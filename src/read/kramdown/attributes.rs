@@ -4,6 +4,9 @@
 
 use std::collections::HashMap;
 
+/// More attributes than an element ever has: looking one up stays cheap.
+const MOST_ATTRIBUTES: usize = 64;
+
 /// Attributes of an element, in the order in which they were first given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(String, String)>);
@@ -23,10 +26,16 @@ impl Attributes {
 
     /// Gives an attribute, in place of the value it had.
     pub fn set(&mut self, name: &str, value: String) {
-        match self.0.iter_mut().find(|(key, _)| key == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
+        if let Some((_, old)) = self.0.iter_mut().find(|(key, _)| key == name) {
+            *old = value;
+        } else if self.0.len() < MOST_ATTRIBUTES {
+            self.0.push((name.to_owned(), value));
         }
+    }
+
+    /// How many octets all values take.
+    pub fn length(&self) -> usize {
+        self.0.iter().map(|(_, value)| value.len()).sum()
     }
 
     pub fn remove(&mut self, name: &str) -> Option<String> {
@@ -152,16 +161,17 @@ fn marks(word: &str) -> Option<Vec<(u8, &str)>> {
     let mut parts = Vec::new();
     let mut rest = word;
     while let Some(&mark) = rest.as_bytes().first() {
+        if !matches!(mark, b'.' | b'#') {
+            return None;
+        }
         let body = &rest[1..];
         let length = body.find(['.', '#']).unwrap_or(body.len());
         let value = &body[..length];
-        let sound = match mark {
-            b'.' => !value.is_empty(),
-            b'#' => {
-                value.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))
-            }
-            _ => false,
+        let sound = if mark == b'.' {
+            !value.is_empty()
+        } else {
+            value.starts_with(|c: char| c.is_ascii_alphabetic())
+                && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))
         };
         if !sound {
             return None;

@@ -15,6 +15,9 @@ use super::tree::{Block, Document, Ended, Kind, LinkDefinition, link_name};
 /// How deep blocks may be nested in one another.
 pub const DEEPEST: usize = 60;
 
+/// Every word is compared with every abbreviation.
+const MOST_ABBREVIATIONS: usize = 200;
+
 /// Reads a text; lines end in `\n`.
 pub fn read(source: &str) -> Document {
     let mut reader = Reader {
@@ -459,6 +462,13 @@ impl Reader {
             return false;
         };
         self.last_link = None;
+        if self.abbreviations.len() >= MOST_ABBREVIATIONS {
+            self.document.limits.push((s.line, "there are more than 200 abbreviations"));
+            let line = s.line;
+            s.take(end);
+            add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
+            return true;
+        }
         self.abbreviations.insert(inner[..close].to_owned(), inner[close + 2..].trim().to_owned());
         let line = s.line;
         s.take(end);

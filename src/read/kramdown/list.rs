@@ -274,19 +274,19 @@ fn gather_definitions(s: &mut Scanner, mut as_paragraph: bool) -> Vec<(Gathered,
 /// What stands behind a marker, and the indentation that lines of the same item need.
 fn first_line(marker: usize, tail: &str) -> (String, usize) {
     let content = tail.trim_start_matches(|c: char| c.is_ascii() && is_space(c as u8) && c != '\n');
-    let mut rest = tail.to_owned();
     let mut ignored = None;
     if lines::is_blank(&without_item_list(tail, &mut ignored)) {
         return (content.trim_start_matches('\n').to_owned(), 4);
     }
-    // Tabs reach to the next multiple of four of the line.
-    while let Some(tabs_at) = rest.find(|c| c != ' ').filter(|&at| rest.as_bytes()[at] == b'\t') {
-        let tabs = rest[tabs_at..].bytes().take_while(|&b| b == b'\t').count();
-        let column = tabs_at + marker;
-        let blanks = 4 - column % 4 + (tabs - 1) * 4;
-        rest.replace_range(tabs_at..tabs_at + tabs, &" ".repeat(blanks));
+    // A tab reaches to the next multiple of four of the line.
+    let mut blanks = 0;
+    for byte in tail.bytes() {
+        match byte {
+            b' ' => blanks += 1,
+            b'\t' => blanks += 4 - (marker + blanks) % 4,
+            _ => break,
+        }
     }
-    let blanks = rest.bytes().take_while(|&b| b == b' ').count();
     (content.to_owned(), marker + blanks)
 }
 

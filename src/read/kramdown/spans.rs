@@ -42,9 +42,9 @@ pub const DEEPEST: usize = 30;
 pub struct Purse(Cell<usize>);
 
 impl Purse {
-    /// Enough to read a text of that many octets some sixty times.
+    /// Enough to read a text of that many octets some sixteen times; articles need it twice.
     pub fn for_text(length: usize) -> Self {
-        Self(Cell::new(length * 64 + 65_536))
+        Self(Cell::new(length * 16 + 65_536))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -52,7 +52,7 @@ impl Purse {
     }
 
     /// Pays for reading; `false` when there is nothing left.
-    fn pay(&self, price: usize) -> bool {
+    pub fn pay(&self, price: usize) -> bool {
         self.0.set(self.0.get().saturating_sub(price));
         self.0.get() > 0
     }
@@ -149,6 +149,13 @@ impl<'t> Reader<'t, '_> {
         (at < self.end).then(|| self.text.as_bytes()[at])
     }
 
+    /// Looks for one of some characters, and pays for it.
+    fn find(&self, text: &str, wanted: &[char]) -> Option<usize> {
+        let found = text.find(wanted);
+        self.purse.pay(found.unwrap_or(text.len()) / 4);
+        found
+    }
+
     fn push(&mut self, event: Event<'t>) {
         self.pieces.push(Piece { event, attached: None });
     }
@@ -186,7 +193,7 @@ impl<'t> Reader<'t, '_> {
         let mut brackets = 1;
         while self.at < self.end {
             let next = self.next_stop(context, stop);
-            if !self.purse.pay(next - self.at + 4) {
+            if !self.purse.pay(next - self.at + 8) {
                 if matches!(stop, Stop::Never) {
                     self.take_text(context, frame, self.end - self.at);
                 }
@@ -374,7 +381,7 @@ impl<'t> Reader<'t, '_> {
         let start = self.at + ticks;
         let inner = &self.text[start..self.end];
         let end = if alone { None } else { inner.find(&self.rest()[..ticks]) };
-        self.purse.pay(end.unwrap_or(inner.len()) / 16);
+        self.purse.pay(end.unwrap_or(inner.len()) / 4);
         let Some(end) = end else {
             self.take_text(context, frame, ticks);
             return true;
@@ -393,7 +400,7 @@ impl<'t> Reader<'t, '_> {
     /// `<https://example.org>` and `<name@example.org>`.
     fn automatic_link(&mut self, frame: &mut Frame) -> bool {
         let inner = &self.rest()[1..];
-        let Some(end) = inner.find(['>', '\n']).filter(|&end| inner.as_bytes()[end] == b'>') else {
+        let Some(end) = self.find(inner, &['>', '\n']).filter(|&end| inner.as_bytes()[end] == b'>') else {
             return false;
         };
         let address = &inner[..end];
@@ -430,7 +437,7 @@ impl<'t> Reader<'t, '_> {
         let rest = self.rest();
         if let Some(inner) = rest.strip_prefix("<!--") {
             let end = inner.find("-->");
-            self.purse.pay(end.unwrap_or(inner.len()) / 16);
+            self.purse.pay(end.unwrap_or(inner.len()) / 4);
             let Some(end) = end else { return false };
             self.at += 4 + end + 3;
             frame.last = Last::Sign;
@@ -552,13 +559,15 @@ impl<'t> Reader<'t, '_> {
         let rest = self.rest();
         let spaces = rest.bytes().take_while(|&b| is_space(b)).count();
         let named = rest[spaces..].strip_prefix('[').and_then(|inner| {
-            let end = inner.find(']')?;
+            let end = self.find(inner, &[']'])?;
             Some((&inner[..end], spaces + 1 + end + 1))
         });
         if named.is_some() || !rest.starts_with('(') {
             let (name, length) = named.unwrap_or(("", 0));
             let name = if name.is_empty() { link_name(&unescaped(words)) } else { link_name(name) };
             let definition = self.document.links.get(&name)?;
+            // One definition may be used often: what it adds is paid for, too.
+            self.purse.pay(definition.address.len() + definition.title.as_ref().map_or(0, String::len));
             self.at += length;
             return Some(Target {
                 address: definition.address.clone().into(),
@@ -566,12 +575,16 @@ impl<'t> Reader<'t, '_> {
                 list: definition.list.clone(),
             });
         }
-        let (address, at, complete) = address(rest)?;
+        let found = address(rest);
+        self.purse.pay(found.map_or(rest.len(), |(_, at, _)| at) / 4);
+        let (address, at, complete) = found?;
         if complete {
             self.at += at;
             return Some(Target { address: address.into(), title: "".into(), list: None });
         }
-        let (title, length) = title(&rest[at..])?;
+        let found = title(&rest[at..]);
+        self.purse.pay(found.map_or(rest.len() - at, |(_, length)| length) / 4);
+        let (title, length) = found?;
         self.at += at + length;
         Some(Target { address: address.into(), title: title.into(), list: None })
     }
@@ -592,7 +605,7 @@ impl<'t> Reader<'t, '_> {
     fn math(&mut self, frame: &mut Frame) -> bool {
         let Some(inner) = self.rest().strip_prefix("$$") else { return false };
         let end = inner.find("$$");
-        self.purse.pay(end.unwrap_or(inner.len()) / 16);
+        self.purse.pay(end.unwrap_or(inner.len()) / 4);
         let Some(end) = end else { return false };
         self.push(Event::Text(CowStr::Borrowed("\\(")));
         self.push(Event::Text(inner[..end].trim().into()));
@@ -606,7 +619,7 @@ impl<'t> Reader<'t, '_> {
     fn extension(&mut self, _context: Context, frame: &mut Frame) -> bool {
         let rest = self.rest();
         if rest.starts_with("{::") {
-            self.purse.pay(rest.len() / 16);
+            self.purse.pay(rest.len() / 4);
             let Some(extension) = Extension::read_span(rest) else {
                 // Unknown or never ended: kramdown shows its tag to readers, we only what follows.
                 let length = extension::opening_length(rest);
@@ -699,7 +712,7 @@ impl<'t> Reader<'t, '_> {
         let mut from = 1;
         let end = loop {
             let Some(found) = inner.get(from..).and_then(|after| after.find("~~")) else {
-                self.purse.pay(inner.len() / 16);
+                self.purse.pay(inner.len() / 4);
                 return false;
             };
             let at = from + found;

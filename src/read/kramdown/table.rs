@@ -89,19 +89,20 @@ fn rows(rest: &str, first_line: u32) -> Option<(Vec<Block>, Vec<Alignment>, usiz
     if !sections.iter().any(|section| section.kind == Kind::TableBody) {
         return None;
     }
+    let mut filling = MOST_FILLED;
     for row in sections.iter_mut().flat_map(|section| &mut section.children) {
-        // Bounded: no table is wider than its widest row, but a short row may be filled up for each.
-        while row.children.len() < columns.min(WIDEST) {
+        while row.children.len() < columns && filling > 0 {
             let line = row.line;
             row.children.push(Block::new(Kind::Cell(String::new()), line));
+            filling -= 1;
         }
     }
     alignments.resize(columns, Alignment::None);
     Some((sections, alignments, at))
 }
 
-/// Rows are filled up to this many cells: one very wide row must not widen thousands of others.
-const WIDEST: usize = 100;
+/// So many cells are added to short rows: one very wide row must not widen thousands of others.
+const MOST_FILLED: usize = 10_000;
 
 /// A bar that is not the line's last unescaped character alone: what makes a line a row.
 fn has_bar(row: &str) -> bool {
@@ -141,12 +142,17 @@ fn read_alignments(row: &str) -> Vec<Alignment> {
 /// Splits a row at its bars, but not inside code.
 fn cells(row: &str, leading_bar: bool) -> Vec<String> {
     let mut cells = vec![String::new()];
+    let mut no_code_ends = false;
     let mut at = 0;
     let bytes = row.as_bytes();
     while at < bytes.len() {
         let length = match bytes[at] {
             b'`' => code_length(row, at),
-            b'<' => html_code_length(&row[at..]),
+            b'<' if row[at..].starts_with("<code") && !no_code_ends => {
+                let length = row[at..].find("</code>").map_or(0, |end| end + 7);
+                no_code_ends = length == 0;
+                length
+            }
             b'\\' if bytes.get(at + 1) == Some(&b'|') => {
                 push(&mut cells, "|");
                 at += 2;
@@ -194,14 +200,6 @@ fn code_length(row: &str, at: usize) -> usize {
         Some(length) => ticks + length + ticks,
         None => ticks,
     }
-}
-
-/// The length of `<code>…</code>`, 0 when there is none here.
-fn html_code_length(text: &str) -> usize {
-    if !text.starts_with("<code") {
-        return 0;
-    }
-    text.find("</code>").map_or(0, |at| at + 7)
 }
 
 /// A table is one only if its lines have bars outside of code and of other HTML elements.

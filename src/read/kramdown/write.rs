@@ -4,11 +4,12 @@
 //! attributes, or refuse it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Tag as Mark, TagEnd, html};
 
-use super::attributes::Attributes;
+use super::attributes::{AttributeList, Attributes};
 use super::entities;
 use super::heading_id::{self, HeadingIds};
 use super::lines::ListKind;
@@ -43,6 +44,7 @@ pub fn write(document: &Document, purse: &Purse, ink: &mut dyn Ink) -> String {
         events: Vec::new(),
         ids: HeadingIds::default(),
         footnotes: Vec::new(),
+        numbers: HashMap::new(),
         footnotes_at: None,
         line: 0,
     };
@@ -64,6 +66,8 @@ struct Writer<'d, 'i> {
     ids: HeadingIds,
     /// The footnotes in the order of their first mention, with how often each is mentioned.
     footnotes: Vec<(&'d str, u32)>,
+    /// Where each footnote stands among them.
+    numbers: HashMap<&'d str, usize>,
     /// Where a list with `{:footnotes}` asks for them.
     footnotes_at: Option<usize>,
     line: u32,
@@ -81,9 +85,19 @@ impl<'d> Writer<'d, '_> {
     fn attributes(&self, block: &Block) -> Attributes {
         let mut attributes = block.attributes.clone();
         if let Some(list) = &block.list {
-            attributes.apply(list, &self.document.lists);
+            self.apply(list, &mut attributes);
         }
         attributes
+    }
+
+    /// Applies a list. What named lists add is paid for: one may be referred to very often.
+    fn apply(&self, list: &AttributeList, attributes: &mut Attributes) {
+        let named = &self.document.lists;
+        let added: usize =
+            list.references.iter().filter_map(|name| Some(named.get(name)?.attributes.length())).sum();
+        if added == 0 || self.purse.pay(added) {
+            attributes.apply(list, named);
+        }
     }
 
     /// Opens an element: as an event when it has no attributes. `None` when it is not kept.
@@ -461,7 +475,7 @@ impl<'d> Writer<'d, '_> {
                 .iter()
                 .filter_map(|key| Some((*key, attributes.get(key)?.to_owned())))
                 .collect();
-            attributes.apply(&attached.list, &self.document.lists);
+            self.apply(&attached.list, attributes);
             for (key, value) in kept {
                 attributes.set(key, value);
             }
@@ -514,7 +528,7 @@ impl<'d> Writer<'d, '_> {
             if let Some((name, meaning)) = found {
                 self.events.push(Event::Text(text[from..at].to_owned().into()));
                 let mut attributes = Attributes::default();
-                if !meaning.is_empty() {
+                if !meaning.is_empty() && self.purse.pay(meaning.len()) {
                     attributes.set("title", meaning.clone());
                 }
                 self.events.push(Event::InlineHtml(start_tag("abbr", &attributes).into()));
@@ -531,13 +545,13 @@ impl<'d> Writer<'d, '_> {
 
     fn footnote(&mut self, name: &str) {
         let Some((name, _)) = self.document.footnotes.get_key_value(name) else { return };
-        let number = if let Some(at) = self.footnotes.iter().position(|(other, _)| other == name) {
-            self.footnotes[at].1 += 1;
-            at
-        } else {
+        let next = self.footnotes.len();
+        let number = *self.numbers.entry(name).or_insert(next);
+        if number == next {
             self.footnotes.push((name, 0));
-            self.footnotes.len() - 1
-        };
+        } else {
+            self.footnotes[number].1 += 1;
+        }
         let repeat = match self.footnotes[number].1 {
             0 => String::new(),
             count => format!(":{count}"),
