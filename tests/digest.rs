@@ -550,7 +550,7 @@ fn a_misspelt_field_in_a_users_template_is_named_with_its_line() {
     let sources =
         BTreeMap::from([("digest.txt".to_owned(), "{{ digest.name }}\n{{ digest.titel }}\n".to_owned())]);
     let fault = Templates::own(sources).unwrap_err();
-    assert_eq!((fault.file.as_str(), fault.line), ("digest.txt", 2), "{fault}");
+    assert_eq!(fault.to_string(), "digest.txt:2: undefined value: {{ digest.titel }}");
     let sources = BTreeMap::from([("digest.html".to_owned(), "<p>{% for x in %}</p>".to_owned())]);
     assert_eq!(Templates::own(sources).unwrap_err().line, 1);
 }
@@ -575,6 +575,73 @@ fn a_bad_letter_is_named_before_it_is_sent() {
     );
     assert!(found(Composed { subject: " ".to_owned(), ..good.clone() }).contains("the subject is empty"));
     assert!(found(html("</body>", &"<!-- x -->".repeat(12_000))).contains("Gmail clips"));
+}
+
+/// The editions that the program makes of the sample's newest articles.
+fn sample(count: usize, language: &str, images: ImageMode) -> parution::run::digest::Made {
+    use parution::domain::Wish;
+    use parution::run::digest::{ByHand, Style, make};
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+    let scan = parution::read::folder::scan(&root, &parution::read::folder::Settings::default()).unwrap();
+    let now = date().to_utc();
+    let mut chosen: Vec<usize> = (0..scan.articles.len())
+        .filter(|&place| parution::select::published(&scan.articles[place], now, false).is_ok())
+        .collect();
+    chosen.sort_by_key(|&place| std::cmp::Reverse(scan.articles[place].published));
+    chosen.truncate(count);
+    let settings = Settings { images, ..Settings::default() };
+    let style = Style {
+        settings: &settings,
+        theme: &Theme::default(),
+        templates: &Templates::default(),
+        list: &list(),
+        logo: Some(("/uploads/logo-atelier.png", "L’Atelier")),
+        cache: std::path::Path::new(env!("CARGO_TARGET_TMPDIR")),
+    };
+    let wishes = [Wish { language: Language::parse(language), topics: Vec::new() }];
+    make(&scan, &chosen, &wishes, &style, &ByHand::default(), Some(1), now).unwrap()
+}
+
+#[test]
+fn the_samples_letters_are_light_and_have_no_flaw() {
+    for (count, language) in [(1, "fr"), (3, "en"), (20, "fr")] {
+        let made = sample(count, language, ImageMode::Embedded);
+        assert_eq!(made.flaws, Vec::<String>::new());
+        assert_eq!(made.articles.len(), count);
+        let composed = &made.composed[0];
+        let html = composed.html.len();
+        assert!(html <= 6_000 + 1_200 * count, "{count} articles: {html} octets of HTML");
+        let images: usize = composed.images.iter().map(|image| image.bytes.len()).sum();
+        assert!(images <= 60_000 * count + 24_000, "{count} articles: {images} octets of images");
+        assert!(composed.images.len() >= 2, "the logo and at least one article's image");
+    }
+}
+
+#[test]
+fn making_a_digest_twice_gives_the_same_octets() {
+    let molds = |made: parution::run::digest::Made| -> Vec<_> {
+        made.editions.into_iter().map(|edition| edition.mold).collect()
+    };
+    let first = molds(sample(5, "fr", ImageMode::Embedded));
+    // The second time the pictures come from the cache.
+    assert!(first == molds(sample(5, "fr", ImageMode::Embedded)));
+}
+
+#[test]
+fn an_introduction_goes_out_once_for_each_change() {
+    use parution::run::digest::read_intro;
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+    let scan = parution::read::folder::scan(&root, &parution::read::folder::Settings::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("intro.md");
+    assert!(read_intro(&file, &scan, None).unwrap().is_none());
+    std::fs::write(&file, "Bonjour, *voici* [la carte](/carte/).").unwrap();
+    let (intro, _) = read_intro(&file, &scan, None).unwrap().unwrap();
+    assert_eq!(intro.text, "Bonjour, voici la carte.");
+    let changed: DateTime<chrono::Utc> = std::fs::metadata(&file).unwrap().modified().unwrap().into();
+    let hour = chrono::TimeDelta::hours(1);
+    assert!(read_intro(&file, &scan, Some(changed - hour)).unwrap().is_some());
+    assert!(read_intro(&file, &scan, Some(changed + hour)).unwrap().is_none(), "a digest since has said it");
 }
 
 proptest! {

@@ -25,7 +25,7 @@ use thiserror::Error;
 use crate::domain::ImageFormat;
 
 /// The version of this file's work: part of the name under which results are kept.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The largest image that is decoded, on each side and in all, pixels.
 const LARGEST_SIDE: u32 = 16_000;
@@ -94,15 +94,16 @@ fn prepared(file: &[u8], frame: &Frame) -> Result<Picture, NoPicture> {
         return Err(NoPicture::TooSmall(picture.width(), picture.height()));
     }
     let mut pixels = (picture.width().min(width * 2), picture.height().min(height * 2));
-    if frame.transparent && picture.color().has_alpha() {
-        let bytes = png(&DynamicImage::ImageRgba8(resized(&picture, pixels).into_rgba8()));
-        return Ok(Picture { bytes, format: ImageFormat::Png, width, height });
-    }
-    let picture = DynamicImage::ImageRgb8(on_white(&picture));
+    let see_through = frame.transparent && picture.color().has_alpha();
+    let picture = if see_through { picture } else { DynamicImage::ImageRgb8(on_white(&picture)) };
     loop {
-        let small = resized(&picture, pixels).into_rgb8();
+        let small = resized(&picture, pixels);
         let smallest = pixels.0 <= width || pixels.1 <= height;
-        let found = lightest(&small, frame.weight, flat);
+        let found = if see_through {
+            (png(&DynamicImage::ImageRgba8(small.into_rgba8())), ImageFormat::Png)
+        } else {
+            lightest(&small.into_rgb8(), frame.weight, flat)
+        };
         if found.0.len() <= frame.weight || smallest {
             return Ok(Picture { bytes: found.0, format: found.1, width, height });
         }
@@ -115,8 +116,10 @@ fn prepared(file: &[u8], frame: &Frame) -> Result<Picture, NoPicture> {
 /// keeps their edges clean, while that costs little.
 fn lightest(picture: &RgbImage, weight: usize, flat: bool) -> (Vec<u8>, ImageFormat) {
     let first = jpeg(picture, QUALITIES[0]);
-    if flat {
-        let png = png(&DynamicImage::ImageRgb8(picture.clone()));
+    let whole = DynamicImage::ImageRgb8(picture.clone());
+    // A quick look first: the best compression of what is no drawing after all takes seconds.
+    if flat && encoded_png(&whole, CompressionType::Fast).len() <= weight * 3 {
+        let png = png(&whole);
         if png.len() <= weight && png.len() <= first.len() * 3 / 2 {
             return (png, ImageFormat::Png);
         }
@@ -251,8 +254,12 @@ fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
 }
 
 fn png(picture: &DynamicImage) -> Vec<u8> {
+    encoded_png(picture, CompressionType::Best)
+}
+
+fn encoded_png(picture: &DynamicImage, compression: CompressionType) -> Vec<u8> {
     let mut out = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Best, PngFilter::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut out, compression, PngFilter::Adaptive);
     picture.write_with_encoder(encoder).expect("writing to memory does not fail");
     out
 }

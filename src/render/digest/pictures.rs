@@ -40,7 +40,8 @@ impl Role {
         match self {
             Self::Lead => 45_000,
             Self::Side => 30_000,
-            Self::Figure | Self::Logo => 15_000,
+            Self::Figure => 15_000,
+            Self::Logo => 24_000,
         }
     }
 }

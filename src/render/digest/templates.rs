@@ -78,10 +78,11 @@ impl Templates {
     fn render(&self, name: &str, digest: &DigestView, theme: &ThemeView) -> Result<String, TemplateFault> {
         let mut engine = engine();
         for (name, source) in &self.own {
-            engine.add_template(name, source).map_err(|error| fault(name, &error))?;
+            engine.add_template(name, source).map_err(|error| fault(name, source, &error))?;
         }
-        let template = engine.get_template(name).map_err(|error| fault(name, &error))?;
-        template.render(fields(digest, theme)).map_err(|error| fault(name, &error))
+        let source = self.own.get(name).map(String::as_str).unwrap_or_default();
+        let template = engine.get_template(name).map_err(|error| fault(name, source, &error))?;
+        template.render(fields(digest, theme)).map_err(|error| fault(name, source, &error))
     }
 }
 
@@ -92,7 +93,9 @@ pub(super) fn render_setting(
     digest: &DigestView,
     theme: &ThemeView,
 ) -> Result<String, TemplateFault> {
-    engine().render_named_str(setting, source, fields(digest, theme)).map_err(|error| fault(setting, &error))
+    engine()
+        .render_named_str(setting, source, fields(digest, theme))
+        .map_err(|error| fault(setting, source, &error))
 }
 
 fn fields(digest: &DigestView, theme: &ThemeView) -> Value {
@@ -128,10 +131,15 @@ fn as_built_in(text: &str) -> String {
         .replace('\'', "&#39;")
 }
 
-fn fault(name: &str, error: &minijinja::Error) -> TemplateFault {
+/// A fault with the line it is in, since the engine does not say which field it missed.
+fn fault(name: &str, source: &str, error: &minijinja::Error) -> TemplateFault {
     let what = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
-    TemplateFault { file: error.name().unwrap_or(name).to_owned(), line: error.line().unwrap_or(0), what }
+    let line = error.line().unwrap_or(0);
+    let written: String =
+        source.lines().nth(line.wrapping_sub(1)).unwrap_or_default().trim().chars().take(120).collect();
+    let what = if written.is_empty() { what } else { format!("{what}: {written}") };
+    TemplateFault { file: error.name().unwrap_or(name).to_owned(), line, what }
 }

@@ -39,6 +39,8 @@ pub struct Letter {
     pub html: String,
     pub text: String,
     pub octets: Vec<u8>,
+    /// The HTML's own weight, without the images that a browser gets inside it.
+    pub html_octets: usize,
 }
 
 impl Snapshot {
@@ -60,6 +62,7 @@ impl Snapshot {
                 html: composed.standalone_html(),
                 text: composed.sample_text(),
                 octets: signed(sample_letter(edition, domain)?, signer)?,
+                html_octets: composed.html.len(),
             }),
             None => None,
         };
@@ -183,7 +186,7 @@ impl Seen {
             subject: letter.map_or("", |letter| &letter.subject),
             text: letter.map_or("", |letter| &letter.text),
             header: head,
-            html_octets: letter.map_or(0, |letter| letter.html.len()),
+            html_octets: letter.map_or(0, |letter| letter.html_octets),
             letter_octets: letter.map_or(0, |letter| letter.octets.len()),
             rows: self
                 .snapshot
