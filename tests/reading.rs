@@ -343,7 +343,7 @@ fn advice_names_each_thing_once_with_its_line() {
     );
     let scan = site.scan();
     let mut out = Vec::new();
-    let ending = check(&scan, Form::Lines, &mut out).unwrap();
+    let ending = check(&scan, Vec::new(), Form::Lines, &mut out).unwrap();
     assert_eq!(ending, Ending::Look);
     let out = String::from_utf8(out).unwrap();
     let lines: Vec<_> = out.lines().filter(|l| !l.is_empty()).collect();
@@ -363,7 +363,7 @@ fn advice_names_each_thing_once_with_its_line() {
     }
     assert_eq!(lines.len(), 7, "{out}");
     let mut json = Vec::new();
-    check(&scan, Form::Json, &mut json).unwrap();
+    check(&scan, Vec::new(), Form::Json, &mut json).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["problems"].as_array().unwrap().len(), 6);
     assert_eq!(json["problems"][0]["line"], 2);

@@ -90,6 +90,8 @@ impl House {
             (false, true) if std::env::var_os("NO_COLOR").is_none() => check::Form::Colour,
             (false, _) => check::Form::Lines,
         };
-        Ok(check::check(&self.scan()?, form, out)?)
+        let scan = self.scan()?;
+        let seen_in_feeds = job::problems_of_feeds(&self.feeds_order(&scan, false), &scan)?;
+        Ok(check::check(&scan, seen_in_feeds, form, out)?)
     }
 }

@@ -21,12 +21,15 @@ pub enum Form {
     Json,
 }
 
-/// Reads and renders every article that is or will be public, and prints every problem once.
+/// Reads and renders every article that is or will be public, and prints every problem once; `more`
+/// are those that only an output can see.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn check(scan: &Scan, form: Form, out: &mut dyn Write) -> io::Result<Ending> {
-    let problems = problems(scan);
+pub fn check(scan: &Scan, more: Vec<Problem>, form: Form, out: &mut dyn Write) -> io::Result<Ending> {
+    let mut problems = problems(scan);
+    problems.extend(more);
+    in_order(&mut problems);
     let count = |gravity| problems.iter().filter(|p| p.gravity == gravity).count();
     let (errors, warnings, advice) = (count(Gravity::Error), count(Gravity::Warning), count(Gravity::Advice));
     if form == Form::Json {
@@ -84,9 +87,15 @@ pub fn problems(scan: &Scan) -> Vec<Problem> {
             all.extend(worker.join().expect("reading never panics"));
         }
     });
-    all.sort_by(|a, b| (&a.path, a.line, b.gravity, &a.what).cmp(&(&b.path, b.line, a.gravity, &b.what)));
-    all.dedup();
+    in_order(&mut all);
     all
+}
+
+/// By file and line, the gravest first, each once.
+fn in_order(problems: &mut Vec<Problem>) {
+    problems
+        .sort_by(|a, b| (&a.path, a.line, b.gravity, &a.what).cmp(&(&b.path, b.line, a.gravity, &b.what)));
+    problems.dedup();
 }
 
 fn tell(problem: &Problem, form: Form, out: &mut dyn Write) -> io::Result<()> {

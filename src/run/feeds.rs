@@ -140,6 +140,22 @@ pub fn discovery(order: &Order, articles: &[Article], content: &ReadContent) -> 
     Ok(opml::discovery(order.site, &feed::plan(order.site, order.settings, &entries)?))
 }
 
+/// What `check` says of the feeds beside the faults of single texts: ids that clash, chapeaux too
+/// long for a summary, dates that no reader believes, the size budget. Nothing is written.
+///
+/// # Errors
+/// Two feeds have one file name.
+pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> Result<Vec<Problem>, Fault> {
+    let quietly = |article: &Article| content(article).map(|(content, _)| (content, Vec::new()));
+    let (entries, mut problems) = tell(order, articles, &quietly);
+    let feeds = feed::plan(order.site, order.settings, &entries)?;
+    for feed in feeds.iter().filter(|feed| feed.is_all) {
+        let (_, shortened) = documents::sheets(order.site, order.settings, None, feed);
+        problems.extend(size_advice(order.settings, feed, shortened));
+    }
+    Ok(problems)
+}
+
 /// Tells every article that feeds may show, on all processors; in the order of the articles.
 fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entry>, Vec<Problem>) {
     let shown: Vec<&Article> = articles.iter().filter(|article| is_for_feeds(article, order.now)).collect();
@@ -158,7 +174,8 @@ fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entr
         (entry, problems)
     });
     let mut entries: Vec<Entry> = Vec::new();
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> =
+        articles.iter().filter_map(|article| age_advice(article, order.now)).collect();
     let mut guids = BTreeSet::new();
     for (entry, more) in told {
         problems.extend(more);
@@ -189,6 +206,18 @@ fn length_advice(entry: &Entry) -> Option<Problem> {
         gravity: Gravity::Advice,
         what: format!("its chapeau has {characters} characters, long for a summary in feeds and letters"),
         remedy: format!("keep it within {LONG}, and move the rest into the text"),
+    })
+}
+
+/// Says why a published article of long ago is in no feed.
+fn age_advice(article: &Article, now: DateTime<Utc>) -> Option<Problem> {
+    let date = select::published(article, now, false).ok()?;
+    (article.in_feeds && date.year() < OLDEST_YEAR).then(|| Problem {
+        path: article.source.clone(),
+        line: None,
+        gravity: Gravity::Warning,
+        what: format!("it is dated {}, which feed readers take for a mistake: it is in no feed", date.year()),
+        remedy: "correct its date, or say `feed: false` if it is meant".to_owned(),
     })
 }
 

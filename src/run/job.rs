@@ -189,6 +189,14 @@ pub fn discovery(order: &feeds::Order, scan: &Scan, out: &mut dyn Write) -> Resu
     Ok(Ending::Done)
 }
 
+/// What only the feeds can see of a site's faults; writes nothing.
+///
+/// # Errors
+/// When the feeds' names clash.
+pub fn problems_of_feeds(order: &feeds::Order, scan: &Scan) -> Result<Vec<Problem>, Fault> {
+    feeds::problems(order, &scan.articles, &|article| folder::content(scan, article))
+}
+
 /// Holds a scan against the ledger; the articles bear the guids that readers know.
 ///
 /// # Errors

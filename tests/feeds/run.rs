@@ -13,7 +13,7 @@ use parution::ledger::{Feeds as _, Ledger};
 use parution::render::documents::read;
 use parution::render::feed::Format;
 use parution::render::host::Host;
-use parution::run::feeds::{Order, Report, discovery, feeds};
+use parution::run::feeds::{Order, Report, discovery, feeds, problems};
 
 /// A site, its published folder, and what `parution feeds` is told.
 struct Newsroom {
@@ -244,6 +244,28 @@ fn servers_get_their_lines_and_keep_their_own() {
     assert!(read("feeds.nginx.conf").contains("location = \"/feed.xml\""));
     assert_eq!(newsroom.publish(&hard_cases()).written, [] as [&str; 0]);
     assert_eq!(read(".htaccess"), htaccess);
+}
+
+#[test]
+fn what_editors_should_know_of_their_feeds_is_said_without_writing() {
+    let mut newsroom = Newsroom::open();
+    newsroom.settings.budget = 20_000;
+    let mut all = hard_cases();
+    all[0].content.chapeau.as_mut().unwrap().text = "Une phrase de trop. ".repeat(40);
+    all[1] = all[1].clone().body(&format!("<p>{}</p>", "Un long texte. ".repeat(2_000)));
+    all[5].article.published = Some(DateTime::parse_from_rfc3339("1970-01-01T00:00:00Z").unwrap());
+    let articles: Vec<Article> = all.iter().map(|one| one.article.clone()).collect();
+    let public = newsroom.public();
+    let told = problems(&newsroom.order(&public, &[]), &articles, &contents(&all)).unwrap();
+    let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
+    for (file, what) in [
+        ("_actualites/rd.md", "its chapeau has 799 characters"),
+        ("_actualites/notes.md", "it is dated 1970"),
+        ("feed.xml", "1 of its 6 newest entries carry their chapeau only"),
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(file) && line.contains(what)), "{what}: {lines:?}");
+    }
+    assert!(!public.exists());
 }
 
 #[test]
