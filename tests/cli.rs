@@ -1,0 +1,218 @@
+//! The program as its users run it: a folder goes in, files, letters and exit codes come out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A copy of the sample site in a folder of its own, and the days on which parution runs there.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("content"), &place.path("content"));
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, day: u32, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parution"));
+        command
+            .current_dir(self.0.path())
+            .arg(format!("--now=2026-11-{day:02}T09:00:00Z"))
+            .args(words)
+            .env_clear()
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command and expects its exit code; what it said on standard output.
+    fn says(&self, day: u32, words: &[&str], code: i32) -> String {
+        let Output { status, stdout, stderr } = self.command(day, words).output().unwrap();
+        let said = String::from_utf8(stdout).unwrap();
+        let errors = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{words:?} said:\n{said}\n{errors}");
+        said + &errors
+    }
+
+    fn letters(&self) -> Vec<String> {
+        let Ok(new) = fs::read_dir(self.path("outbox/new")) else { return Vec::new() };
+        new.map(|letter| fs::read_to_string(letter.unwrap().path()).unwrap()).collect()
+    }
+
+    fn rewrite(&self, file: &str, from: &str, to: &str) {
+        let path = self.path(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} holds {from}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Every file below a folder with its octets and the moment it was last written.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        } else {
+            let written = fs::metadata(&path).unwrap().modified().unwrap();
+            found.insert(path.clone(), (fs::read(&path).unwrap(), written));
+        }
+    }
+    found
+}
+
+const SECRET: &str = "ornithorynque";
+
+#[test]
+fn the_sample_is_mailed_once_and_a_second_run_touches_nothing() {
+    let place = Place::new();
+    let first = place.says(23, &["run"], 1);
+    assert!(first.contains("3 sent") && first.contains("digest 1"), "{first}");
+    assert!(first.contains(":6: the front matter is not valid YAML"), "{first}");
+    assert_eq!(place.letters().len(), 3);
+    let before = (tree(&place.path("public")), tree(&place.path("outbox")));
+    let second = place.says(23, &["run"], 0);
+    assert!(second.contains("nothing new"), "{second}");
+    assert_eq!((tree(&place.path("public")), tree(&place.path("outbox"))), before);
+    for (path, (octets, _)) in tree(&place.path("public")) {
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        assert!(!text.contains(SECRET) && !text.contains("{:"), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_article_of_2015_whose_flag_flips_is_the_whole_next_digest() {
+    let place = Place::new();
+    place.says(23, &["run"], 1);
+    let file = "content/_actualites/la-premiere-carte-du-val.markdown";
+    place.rewrite(file, "published: false", "published: true");
+    let said = place.says(24, &["run"], 0);
+    assert!(said.contains("digest 2") && said.contains("1 articles for 3 readers"), "{said}");
+    assert_eq!(place.letters().len(), 6);
+    let feed = fs::read_to_string(place.path("public/feed.xml")).unwrap();
+    assert!(feed.contains("/actualites/la-premiere-carte-du-val/"));
+    let again = place.says(25, &["run"], 0);
+    assert!(again.contains("nothing new"), "{again}");
+}
+
+#[test]
+fn a_wrong_setting_stops_everything_before_anything_is_written() {
+    let place = Place::new();
+    place.rewrite("content/parution.yml", "first_run: last 3", "frist_run: last 3");
+    let said = place.says(23, &["run"], 2);
+    assert!(said.contains("parution.yml:") && said.contains("frist_run"), "{said}");
+    for made in ["public", "outbox", ".parution"] {
+        assert!(!place.path(made).exists(), "{made}");
+    }
+}
+
+#[test]
+fn a_dry_run_and_a_test_letter_change_no_state() {
+    let place = Place::new();
+    place.says(23, &["subscribers", "add", "a@example.org", "--consent", "a test"], 0);
+    let said = place.says(23, &["send", "--dry-run"], 0);
+    assert!(said.contains("nothing was sent"), "{said}");
+    assert!(place.letters().is_empty());
+    place.says(23, &["send", "--test", "editor@example.org"], 0);
+    let letters = place.letters();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].contains("To: editor@example.org") && letters[0].contains("[TEST]"));
+    let said = place.says(23, &["run"], 1);
+    assert!(said.contains("digest 1"), "the test was no digest: {said}");
+}
+
+#[test]
+fn a_choice_of_articles_goes_out_once_by_hand() {
+    let place = Place::new();
+    place.says(23, &["run"], 1);
+    let chosen = ["send", "--articles", "ecrire-court-cest-du-travail", "--subject", "À relire"];
+    let name = fs::read_dir(place.path("content/_actualites"))
+        .unwrap()
+        .filter_map(|e| e.unwrap().file_name().into_string().ok())
+        .find(|name| name.starts_with("ecrire-court"))
+        .unwrap();
+    let words = [chosen[0], chosen[1], &name, chosen[3], chosen[4]];
+    let said = place.says(23, &words, 0);
+    assert!(said.contains("À relire") && said.contains("3 sent"), "{said}");
+    let said = place.says(23, &words, 1);
+    assert!(said.contains("used before"), "{said}");
+    assert_eq!(place.letters().len(), 6);
+}
+
+#[test]
+fn a_reader_of_the_output_who_leaves_does_not_stop_the_delivery() {
+    let place = Place::new();
+    let mut run = place.command(23, &["run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(run.stdout.take());
+    assert_eq!(run.wait().unwrap().code(), Some(1));
+    assert_eq!(place.letters().len(), 3);
+}
+
+#[test]
+fn check_names_file_line_and_remedy() {
+    let place = Place::new();
+    let said = place.says(23, &["check"], 1);
+    assert!(said.contains("nos-engagements-pour-2018.markdown:6: "), "{said}");
+    assert!(said.contains(" — "), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&place.says(23, &["check", "--json"], 1)).unwrap();
+    assert!(json["errors"].as_u64() >= Some(2), "{json}");
+}
+
+#[test]
+fn a_tree_that_vanished_is_asked_about() {
+    let place = Place::new();
+    place.says(23, &["run"], 1);
+    for folder in ["_actualites", "_communiques", "_evenements"] {
+        fs::remove_dir_all(place.path("content").join(folder)).unwrap();
+    }
+    let before = tree(&place.path("public"));
+    let said = place.says(24, &["run"], 2);
+    assert!(said.contains("--yes"), "{said}");
+    assert_eq!(tree(&place.path("public")), before);
+}
+
+#[test]
+fn a_clock_that_goes_back_sends_nothing() {
+    let place = Place::new();
+    place.says(23, &["run"], 1);
+    let said = place.says(22, &["run"], 2);
+    assert!(said.contains("clock"), "{said}");
+}
+
+#[test]
+fn a_bounce_takes_its_reader_off_the_list() {
+    let place = Place::new();
+    place.says(23, &["run"], 1);
+    let letter = place.letters().remove(0);
+    let message_id = letter.lines().find(|line| line.starts_with("Message-ID:")).unwrap();
+    let returned = format!(
+        "From: MAILER-DAEMON@example.net\nMIME-Version: 1.0\nContent-Type: multipart/report; boundary=b\n\n\
+         --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n\
+         Final-Recipient: rfc822; somebody.else@example.net\nAction: failed\nStatus: 5.1.1\n\n\
+         --b\nContent-Type: text/rfc822-headers\n\n{message_id}\n\n--b--\n"
+    );
+    fs::write(place.path("returned.mbox"), returned).unwrap();
+    let said = place.says(23, &["bounces", "returned.mbox"], 0);
+    assert!(said.contains("1 readers taken off"), "{said}");
+    let list = place.says(23, &["subscribers", "list"], 0);
+    assert_eq!(list.matches("bouncing").count(), 1, "{list}");
+}
