@@ -106,7 +106,7 @@ fn an_article_of_2015_whose_flag_flips_is_the_whole_next_digest() {
     let file = "content/_actualites/la-premiere-carte-du-val.markdown";
     place.rewrite(file, "published: false", "published: true");
     let said = place.says(24, &["run"], 0);
-    assert!(said.contains("digest 2") && said.contains("1 articles for 3 readers"), "{said}");
+    assert!(said.contains("digest 2") && said.contains("1 article for 3 readers"), "{said}");
     assert_eq!(place.letters().len(), 6);
     let feed = fs::read_to_string(place.path("public/feed.xml")).unwrap();
     assert!(feed.contains("/actualites/la-premiere-carte-du-val/"));
@@ -212,7 +212,7 @@ fn a_bounce_takes_its_reader_off_the_list() {
     );
     fs::write(place.path("returned.mbox"), returned).unwrap();
     let said = place.says(23, &["bounces", "returned.mbox"], 0);
-    assert!(said.contains("1 readers taken off"), "{said}");
+    assert!(said.contains("1 reader taken off"), "{said}");
     let list = place.says(23, &["subscribers", "list"], 0);
     assert_eq!(list.matches("bouncing").count(), 1, "{list}");
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 
 use super::mailbox::Mark;
-use super::{Ending, Fault};
+use super::{Ending, Fault, plural};
 use crate::domain::{Bounce, DigestId, SubscriberId};
 use crate::ledger::Ledger;
 use crate::mail::outcome::bounce_of_status;
@@ -37,8 +37,11 @@ impl Count {
     pub fn tell(&self, out: &mut dyn Write) -> std::io::Result<Ending> {
         writeln!(
             out,
-            "{} readers taken off the list, {} bounces noted, {} harmless, {} letters for a person to read",
-            self.taken_off, self.noted, self.harmless, self.for_a_person
+            "{} taken off the list, {} noted, {} harmless, {} for a person to read",
+            plural(self.taken_off, "reader"),
+            plural(self.noted, "bounce"),
+            self.harmless,
+            plural(self.for_a_person, "letter")
         )?;
         Ok(Ending::look_if(self.for_a_person > 0))
     }

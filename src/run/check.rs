@@ -6,7 +6,7 @@ use std::num::NonZero;
 
 use serde::Serialize;
 
-use super::Ending;
+use super::{Ending, plural};
 use crate::domain::{Article, Gravity, Problem, Status};
 use crate::read::folder::{self, Scan};
 
@@ -58,11 +58,11 @@ pub fn check(scan: &Scan, more: Vec<Problem>, form: Form, out: &mut dyn Write) -
         writeln!(
             out,
             "{} read: {} left out or lost, {} to look at, {} of advice, in {}",
-            plural(scan.articles.len(), "article"),
-            plural(errors, "thing"),
-            plural(warnings, "thing"),
-            plural(advice, "word"),
-            plural(files, "file"),
+            plural(scan.articles.len() as u64, "article"),
+            plural(errors as u64, "thing"),
+            plural(warnings as u64, "thing"),
+            plural(advice as u64, "word"),
+            plural(files as u64, "file"),
         )?;
     }
     out.flush()?;
@@ -116,10 +116,6 @@ fn tell(problem: &Problem, form: Form, out: &mut dyn Write) -> io::Result<()> {
         }
         None => writeln!(out, "{line}"),
     }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 #[derive(Serialize)]

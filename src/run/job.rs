@@ -14,7 +14,7 @@ use super::deliver::{self, Progress};
 use super::digest::{ByHand, Style};
 use super::monthly;
 use super::news::{self, News};
-use super::{Ending, Fault, feeds};
+use super::{Ending, Fault, feeds, plural};
 use crate::domain::{Article, Due, Gravity, Occasion, Problem, Schedule};
 use crate::ledger::Ledger;
 use crate::read::folder::{self, Scan};
@@ -235,7 +235,7 @@ pub fn deliver_open(
 
 fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Write) -> Result<(), Fault> {
     if let Some(known) = news.baseline {
-        writeln!(out, "first run: {known} articles are taken as known; nobody is mailed about them")?;
+        writeln!(out, "first run: {known} published before are taken as known; nobody is mailed about them")?;
     }
     for (index, before) in &news.moved {
         let article = &articles[*index];
@@ -252,13 +252,15 @@ fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Wri
 pub(super) fn tell_cutting(cutting: &Cutting, articles: usize, out: &mut dyn Write) -> Result<Ending, Fault> {
     match cutting {
         Cutting::Cut { digest, deliveries, subject, .. } => {
-            writeln!(out, "digest {digest}: «{subject}», {articles} articles for {deliveries} readers")?;
+            let (articles, readers) = (plural(articles as u64, "article"), plural(*deliveries, "reader"));
+            writeln!(out, "digest {digest}: «{subject}», {articles} for {readers}")?;
             return Ok(Ending::Done);
         }
         Cutting::NoReaders => {
             writeln!(
                 out,
-                "digest: {articles} new articles wait for a first reader — parution subscribers import, or add"
+                "digest: {} wait for a first reader — parution subscribers import, or add",
+                plural(articles as u64, "new article")
             )?;
             return Ok(Ending::Done);
         }
@@ -291,7 +293,7 @@ fn tell_problems(
     }
     let known = lines.len() - new.len();
     if known > 0 {
-        writeln!(out, "{known} problems known since an earlier run (parution check)")?;
+        writeln!(out, "{} known since an earlier run (parution check)", plural(known as u64, "problem"))?;
     }
     Ok(Ending::look_if(!new.is_empty()))
 }

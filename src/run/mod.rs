@@ -71,3 +71,8 @@ impl<E: std::error::Error> From<E> for Fault {
         Self(text)
     }
 }
+
+/// `1 article`, `3 articles`.
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::cut::{self, Cutting, Digesting};
 use super::digest::Made;
-use super::{Ending, Fault, deliver, job};
+use super::{Ending, Fault, deliver, job, plural};
 use crate::domain::{Article, ArticleId, DigestId, EmailAddress, Outcome};
 use crate::ledger::{InDoubt, Ledger};
 use crate::mail::guard;
@@ -90,7 +90,7 @@ pub fn dry_run(
         writeln!(out, "not fit to send: {flaw}")?;
     }
     let readers = ledger.confirmed()?;
-    writeln!(out, "would go {destination}, to at most {readers} readers; nothing was sent")?;
+    writeln!(out, "would go {destination}, to at most {}; nothing was sent", plural(readers, "reader"))?;
     Ok(Ending::look_if(!made.flaws.is_empty() || readers == 0))
 }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::{Ending, Fault};
+use super::{Ending, Fault, plural};
 use crate::domain::{DeliveryState, Occasion, Tally};
 use crate::ledger::{DigestSummary, Ledger, Trouble};
 
@@ -58,14 +58,15 @@ impl Standing {
     /// When `out` cannot be written.
     pub fn tell(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let last = self.last_run.map_or_else(|| "never".to_owned(), minute);
-        writeln!(out, "{} readers; last run {last}; ledger {}", self.readers, self.ledger)?;
+        writeln!(out, "{}; last run {last}; ledger {}", plural(self.readers, "reader"), self.ledger)?;
         if self.digests.is_empty() {
             writeln!(out, "no digest yet")?;
         }
         for (digest, troubles) in &self.digests {
             writeln!(out)?;
             writeln!(out, "digest {}{}: «{}»", digest.id, occasion(&digest.occasion), digest.subject)?;
-            writeln!(out, "  cut {}, {} articles", minute(digest.cut_at), digest.articles.len())?;
+            let articles = plural(digest.articles.len() as u64, "article");
+            writeln!(out, "  cut {}, {articles}", minute(digest.cut_at))?;
             writeln!(out, "  {}", tally(&digest.tally))?;
             if let Some(pause) = &digest.pause {
                 writeln!(out, "  pauses until {}: {}", minute(pause.until), pause.reason)?;
