@@ -79,16 +79,16 @@ pub struct DigestSummary {
 }
 
 /// The edition for a group of readers, as chosen before a cut; `None` for a group nobody had seen.
-pub(super) fn edition_of(
-    readers: &[(ReaderGroup, Option<usize>)],
+pub(super) fn edition_of<'r>(
+    readers: &'r [(ReaderGroup, Option<usize>)],
     group: &ReaderGroup,
-) -> Option<Option<usize>> {
+) -> Option<&'r Option<usize>> {
     let same = |known: &&(ReaderGroup, Option<usize>)| {
         known.0.language == group.language
             && known.0.topics == group.topics
             && known.0.frequency == group.frequency
     };
-    readers.iter().find(same).map(|(_, edition)| *edition)
+    readers.iter().find(same).map(|(_, edition)| edition)
 }
 
 /// Groups keep their topics in one column, one a line.

@@ -314,13 +314,12 @@ impl Connection {
             });
             match found {
                 Ok(Some(row)) => return Ok(row.try_get::<_, i64>(0)? == number),
-                Ok(None) => break,
                 Err(trouble) if trouble.passes() && begun.elapsed() < PATIENCE => {
                     self.hang_up();
                     thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         Err(Trouble::Fatal(LedgerError::Database {
@@ -479,16 +478,16 @@ impl Trouble {
 
     fn words(&self) -> String {
         match self {
-            Self::Server(error) => match error.as_db_error() {
-                Some(said) => format!("{} ({})", said.message(), said.code().code()),
-                None => {
-                    let mut words = error.to_string();
-                    if let Some(cause) = std::error::Error::source(error) {
-                        let _ = write!(words, ": {cause}");
-                    }
-                    words
+            Self::Server(error) => {
+                if let Some(said) = error.as_db_error() {
+                    return format!("{} ({})", said.message(), said.code().code());
                 }
-            },
+                let mut words = error.to_string();
+                if let Some(cause) = std::error::Error::source(error) {
+                    let _ = write!(words, ": {cause}");
+                }
+                words
+            }
             Self::Strange(what) => what.clone(),
             Self::Fatal(error) => error.to_string(),
         }

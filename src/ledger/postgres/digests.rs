@@ -186,7 +186,7 @@ fn cut(session: &mut Session, digest: &Digest, readers: &[(ReaderGroup, Option<u
              ORDER BY id",
             &[
                 &id,
-                &(edition as i64),
+                &(*edition as i64),
                 &cut_at,
                 &group.language.as_ref().map_or("", Language::tag),
                 &topics_to_text(&group.topics),

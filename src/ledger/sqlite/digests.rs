@@ -200,7 +200,7 @@ fn cut(
              WHERE standing = 'confirmed' AND language = ?4 AND topics = ?5 AND frequency = ?6",
             params![
                 id,
-                edition as i64,
+                *edition as i64,
                 cut_at,
                 group.language.as_ref().map_or("", Language::tag),
                 topics_to_text(&group.topics),
