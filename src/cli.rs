@@ -71,7 +71,9 @@ pub enum Command {
     /// Cut the next digest now and deliver it
     Send(Send),
     /// Deliver what is open, and nothing else: any number of workers share one PostgreSQL ledger
-    Deliver,
+    Deliver(Deliver),
+    /// Copy the ledger's file, whole, while others use it
+    Backup(Backup),
     /// The list of subscribers
     #[command(subcommand)]
     Subscribers(Subscribers),
@@ -311,6 +313,21 @@ pub struct Unsubscribe {
     /// A Maildir, whose new letters are read and marked as seen; - for one letter on standard input
     #[arg(value_name = "MAILBOX")]
     pub mailbox: PathBuf,
+}
+
+/// `parution deliver`.
+#[derive(Debug, Args)]
+pub struct Deliver {
+    /// Write what the run did into a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// `parution backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The copy; must not exist yet
+    pub file: PathBuf,
 }
 
 /// `parution status`.

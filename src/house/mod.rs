@@ -1,5 +1,6 @@
 //! Opens what a command needs (settings, site, ledger) and hands it to `run`.
 
+mod delivery;
 mod dkim;
 mod letters;
 mod mailboxes;
@@ -45,12 +46,15 @@ impl House {
         Ok(folder::scan(&self.config.place.site, &self.config.reading)?)
     }
 
-    fn ledger(&self) -> Result<Box<dyn Ledger>, Fault> {
+    fn opening(&self) -> Result<Opening, Fault> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Fault(format!("no random numbers: {error}")))?;
         let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default().trim().to_owned();
-        let opening = Opening { now: self.now, random, machine, adopt: self.adopt };
-        Ok(ledger::open(&self.config.ledger, &opening)?)
+        Ok(Opening { now: self.now, random, machine, adopt: self.adopt })
+    }
+
+    fn ledger(&self) -> Result<Box<dyn Ledger>, Fault> {
+        Ok(ledger::open(&self.config.ledger, &self.opening()?)?)
     }
 
     fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {

@@ -12,19 +12,6 @@ use super::House;
 use crate::terminal::Terminal;
 
 impl House {
-    /// `parution deliver`: a worker, which cuts nothing.
-    pub fn deliver(&self, out: &mut Terminal) -> Result<Ending, Fault> {
-        let desk = self.desk(&self.scan()?.site)?;
-        let mut ledger = self.ledger()?;
-        if !ledger.lock_delivery()? {
-            writeln!(out, "another run is at work; it does what there is to do")?;
-            return Ok(Ending::Done);
-        }
-        let time = self.time();
-        let mut bar = out.progress();
-        job::deliver_open(&desk.delivery(&time), &desk.destination, ledger.as_mut(), &mut |p| bar.at(p), out)
-    }
-
     /// `parution send`.
     pub fn send(&self, options: &cli::Send, out: &mut Terminal) -> Result<Ending, Fault> {
         let scan = self.scan()?;

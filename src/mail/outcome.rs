@@ -87,7 +87,6 @@ pub fn judge_silence(stage: Stage, what: &str) -> Answer {
 }
 
 /// What a permanent refusal says of the address itself.
-#[expect(clippy::match_same_arms, reason = "a table is read in its own order")]
 fn bounce(reply: &Reply) -> Option<Bounce> {
     match (reply.enhanced, reply.code) {
         (Some(status), _) => bounce_of_status(status),

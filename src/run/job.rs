@@ -68,8 +68,25 @@ pub fn run(
     tell_news(&news, &articles, job.verbose, out)?;
     let mut problems: Vec<Problem> = scan.problems.iter().chain(&report.problems).cloned().collect();
 
-    if ledger.tally(None)?.open() > 0 {
+    let tally = ledger.tally(None)?;
+    let stale = if job.yes { None } else { deliver::stale(ledger, job.now)? };
+    if let Some(digest) = stale {
+        let cut = digest.cut_at.with_timezone(&scan.site.timezone).format("%Y-%m-%d %H:%M");
+        writeln!(
+            out,
+            "letters: digest {} was cut {cut} and nobody has it yet; say --yes if it still makes sense",
+            digest.id
+        )?;
+        ending = Ending::Look;
+    } else if tally.open() > 0 {
         ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+    } else if tally.in_doubt > 0 {
+        let count = tally.in_doubt;
+        writeln!(
+            out,
+            "letters: {count} in doubt; decide with send --resend-in-doubt or --accept-in-doubt (see status)"
+        )?;
+        ending = Ending::Look;
     }
     let waiting = news.selection.chosen.len();
     let due = due(job, scan, waiting, ledger)?;

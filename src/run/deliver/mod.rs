@@ -40,16 +40,17 @@
 
 mod breaker;
 mod desk;
+mod figures;
 mod report;
 mod sender;
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::EmailAddress;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{DigestSummary, Ledger, LedgerError};
 use crate::mail::mailer::Mailer;
 use crate::mail::outcome::Retry;
 use crate::mail::pace::Limits;
@@ -102,6 +103,24 @@ pub struct Job<'a> {
     /// Becomes true when the run shall end (SIGTERM, SIGINT): no new letter is begun, one whose dot
     /// is out gets a moment for its answer.
     pub stop: &'a AtomicBool,
+}
+
+/// How long ago a digest may have been cut that nobody has yet.
+const FRESH: TimeDelta = TimeDelta::hours(24);
+
+/// A digest that was cut more than a day ago and has reached nobody: a machine that comes back from
+/// a long rest should not send last week's news unasked.
+///
+/// # Errors
+/// The ledger's.
+pub fn stale(ledger: &mut dyn Ledger, now: DateTime<Utc>) -> Result<Option<DigestSummary>, LedgerError> {
+    let digests = ledger.digests(10)?;
+    Ok(digests.into_iter().find(|digest| {
+        digest.tally.open() > 0
+            && digest.tally.sent == 0
+            && now - digest.cut_at > FRESH
+            && digest.pause.is_none()
+    }))
 }
 
 /// Sends what is due, waits for what becomes due within `max_time`, and says how it went. `watch`
