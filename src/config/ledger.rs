@@ -67,7 +67,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(path(None), Path::new("/here/.parution/ledger.db"));
-        assert_eq!(path(Some("/tmp/l.db")), Path::new("/tmp/l.db"));
+        assert_eq!(path(Some("/l.db")), Path::new("/l.db"));
         let database = read(Some("postgres://parution@localhost/parution")).unwrap();
         assert!(matches!(&database, Location::Postgres(address) if address.has_password()));
         assert!(!format!("{database:?}").contains("geheim"));
