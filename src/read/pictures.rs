@@ -25,7 +25,7 @@ use thiserror::Error;
 use crate::domain::ImageFormat;
 
 /// The version of this file's work: part of the name under which results are kept.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The largest image that is decoded, on each side and in all, pixels.
 const LARGEST_SIDE: u32 = 16_000;
@@ -36,7 +36,7 @@ const MOST_MEMORY: u64 = 256 << 20;
 const LONGEST_SVG: usize = 2 << 20;
 /// Anything smaller is a spacer or a pixel that counts readers.
 const SMALLEST_SIDE: u32 = 8;
-/// JPEG qualities, tried in this order until the picture is light enough.
+/// JPEG qualities from the best to the least, of which the first that is light enough is taken.
 const QUALITIES: [u8; 6] = [82, 76, 70, 62, 54, 46];
 
 /// How a picture will be shown.
@@ -107,7 +107,9 @@ fn prepared(file: &[u8], frame: &Frame) -> Result<Picture, NoPicture> {
         if found.0.len() <= frame.weight || smallest {
             return Ok(Picture { bytes: found.0, format: found.1, width, height });
         }
-        let less = |pixels: u32, least: u32| (pixels * 3 / 4).max(least);
+        // By as much as its weight suggests, so that few sizes are tried.
+        let share = (frame.weight as f32 / found.0.len() as f32).sqrt().clamp(0.5, 0.9);
+        let less = |pixels: u32, least: u32| ((pixels as f32 * share) as u32).max(least);
         pixels = (less(pixels.0, width), less(pixels.1, height));
     }
 }
@@ -125,13 +127,20 @@ fn lightest(picture: &RgbImage, weight: usize, flat: bool) -> (Vec<u8>, ImageFor
         }
     }
     let mut best = first;
-    for quality in &QUALITIES[1..] {
-        if best.len() <= weight {
-            break;
-        }
-        best = jpeg(picture, *quality);
+    if best.len() <= weight {
+        return (best, ImageFormat::Jpeg);
     }
-    (best, ImageFormat::Jpeg)
+    let least = jpeg(picture, QUALITIES[QUALITIES.len() - 1]);
+    if least.len() >= weight {
+        return (least, ImageFormat::Jpeg);
+    }
+    for quality in &QUALITIES[1..QUALITIES.len() - 1] {
+        best = jpeg(picture, *quality);
+        if best.len() <= weight {
+            return (best, ImageFormat::Jpeg);
+        }
+    }
+    (least, ImageFormat::Jpeg)
 }
 
 /// The picture as it should be seen, and whether its format suggests a drawing.
