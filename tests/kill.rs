@@ -1,0 +1,127 @@
+//! A hundred kills, each aimed at the one window that matters: the server has taken a letter, and
+//! the sender has not written that down. Through the program itself, with its own ledger.
+
+mod support;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use parution::ledger::Deliveries as _;
+use parution::ledger::sqlite::SqliteLedger;
+use support::opening;
+use support::server::{Do, Server};
+
+const READERS: usize = 150;
+const CONNECTIONS: usize = 4;
+const KILLS: usize = 100;
+
+#[test]
+fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bell, rung) = mpsc::channel();
+    let bell = Mutex::new(bell);
+    let server = Server::scripted(move |stage, _, _| {
+        (stage == "DOT").then(|| {
+            let _ = bell.lock().unwrap().send(());
+            // The letter is kept; its answer is a moment late.
+            Do::Delay(Duration::from_millis(4))
+        })
+    });
+    site(folder.path(), &server);
+    let people: String = (0..READERS).map(|i| format!("r{i}@example.net\n")).collect();
+    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
+    let done =
+        parution(folder.path(), &["subscribers", "import", "people.csv", "--consent", "essai"]).status();
+    assert!(done.unwrap().success());
+
+    let mut kills = 0;
+    // The first run cuts the digest; the others find it.
+    let mut verb = "run";
+    while kills < KILLS {
+        while rung.try_recv().is_ok() {}
+        let mut child = parution(folder.path(), &[verb, "--adopt"]).spawn().unwrap();
+        // The kill comes with this letter of the round, so that every round also delivers some.
+        let aim = kills % 5;
+        let mut seen = 0;
+        let ended = loop {
+            if rung.recv_timeout(Duration::from_millis(20)).is_ok() {
+                seen += 1;
+            }
+            if seen > aim {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break false;
+            }
+            if child.try_wait().unwrap().is_some() {
+                break true;
+            }
+        };
+        verb = "deliver";
+        if ended {
+            break;
+        }
+        kills += 1;
+    }
+    for _ in 0..3 {
+        parution(folder.path(), &["deliver"]).status().unwrap();
+    }
+
+    let mut ledger = SqliteLedger::open(
+        &folder.path().join(".parution/ledger.db"),
+        &parution::ledger::Opening { adopt: true, ..opening() },
+    )
+    .unwrap();
+    let tally = ledger.tally(None).unwrap();
+    assert_eq!((tally.total(), tally.open()), (READERS as u64, 0), "{tally:?}");
+    let mut copies: HashMap<String, Vec<_>> = HashMap::new();
+    for taken in server.taken() {
+        copies.entry(taken.recipient.clone()).or_default().push(taken);
+    }
+    assert!(copies.len() as u64 + tally.in_doubt >= READERS as u64, "somebody is lost: {tally:?}");
+    let mut extra = 0;
+    for (recipient, letters) in &copies {
+        assert!(letters.len() <= 3, "{recipient} got {}", letters.len());
+        assert!(letters.iter().all(|l| l.letter == letters[0].letter && l.sender == letters[0].sender));
+        let unexplained = letters[..letters.len() - 1].iter().any(|letter| letter.known);
+        assert!(!unexplained, "{recipient} got a copy of a letter whose 250 was read");
+        extra += letters.len() - 1;
+    }
+    assert!(extra <= kills * CONNECTIONS, "{extra} copies by {kills} kills");
+    assert!(kills >= 20, "only {kills} rounds were killed: the test aims badly");
+}
+
+fn parution(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parution"));
+    command.current_dir(folder).args(["--site", "site"]).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// A site of one article, and settings whose waits are short.
+fn site(folder: &Path, server: &Server) {
+    let write = |name: &str, text: &str| {
+        let path = folder.join("site").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("_config.yml", "title: Essai\nurl: https://www.example.org\ntimezone: Europe/Paris\nlang: fr\n");
+    write(
+        "_posts/2026-11-01-une.md",
+        "---\ntitle: Une nouvelle\ndate: 2026-11-01 08:00:00 +01:00\n---\nUn paragraphe.\n",
+    );
+    write(
+        "parution.yml",
+        &format!(
+            "first_run: all\n\
+             list: {{name: Essai, from: \"Essai <lettre@example.org>\", postal_address: \"1 rue de l’Essai\"}}\n\
+             smtp:\n  url: {}\n  connections: {CONNECTIONS}\n  max_time: 10 s\n  \
+             retry: {{first: [100 ms], then: 100 ms, after_doubt: 100 ms, after_trouble: 100 ms}}\n",
+            server.url()
+        ),
+    );
+}
