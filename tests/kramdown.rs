@@ -91,6 +91,7 @@ fn an_address_that_leads_nowhere_is_no_link_and_is_reported() {
         "[a](javascript:alert(1))",
         "[a](JaVaScRiPt:alert(1))",
         "[a](java&#115;cript:alert(1))",
+        "[a](<java\nscript:x>)",
         "[a](data:text/html;base64,PHNjcmlwdD4=)",
         "[a](file:///etc/passwd)",
         "[a](vbscript:x)",
@@ -497,12 +498,14 @@ fn reading_takes_time_in_proportion_to_the_length() {
         let text = part.repeat(60_000 / part.len());
         assert_is_safe(&rendered(&text), &text);
     }
-    let names: String = (0..3_000).map(|n| format!("*[a{n}]: b\n")).collect();
+    let many =
+        |count: usize, part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<Vec<_>>().concat();
+    let names = many(3_000, &|n| format!("*[a{n}]: b\n"));
     rendered(&format!("{names}\n{}", "a ".repeat(10_000)));
-    let attributes: String = (0..10_000).map(|n| format!(" a{n}=\"b\"")).collect();
+    let attributes = many(10_000, &|n| format!(" a{n}=\"b\""));
     rendered(&format!("<div{attributes}>"));
     let meaning = format!("*[a]: {}\n\n{}", "b".repeat(20_000), "a ".repeat(20_000));
     assert!(rendered(&meaning).len() < 2_000_000);
-    let notes: String = (0..5_000).map(|n| format!("a[^{n}]\n\n[^{n}]: b\n\n")).collect();
+    let notes = many(5_000, &|n| format!("a[^{n}]\n\n[^{n}]: b\n\n"));
     rendered(&notes);
 }

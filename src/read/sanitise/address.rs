@@ -48,6 +48,9 @@ impl Address {
                 Self::Repaired(url, "lacks “mailto:”")
             });
         }
+        if ["javascript:", "vbscript:"].iter().any(|scheme| lower.contains(scheme)) {
+            return Self::Hopeless("is of a kind that readers cannot follow");
+        }
         if let Some((scheme, _)) = lower.split_once(':')
             && is_scheme(scheme)
             && !matches!(scheme, "http" | "https")
