@@ -15,8 +15,8 @@ use super::{Begin, PostgresLedger, Session, Sql, text};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::{frequency_to_text, topics_to_text};
 use crate::ledger::membership::{
-    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, by_topic, choice_in_words, link_token,
-    pending, plan_batch,
+    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, Pretended, UNCONFIRMED_LIFE, by_topic, choice_in_words,
+    link_token, pending, plan_batch,
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
@@ -364,8 +364,7 @@ fn import(
     let first_new = next_id(session)?.0;
     let mut next = first_new;
     let any_barred: bool = session.query_one("SELECT EXISTS (SELECT 1 FROM barred)", &[])?.try_get(0)?;
-    // A dry run has no rows to look its own people up in, and so remembers them.
-    let mut pretended: HashMap<String, KnownPerson> = HashMap::new();
+    let mut pretended = Pretended::default();
     loop {
         let batch = match source.next() {
             NextBatch::People(batch) => batch,
@@ -377,7 +376,7 @@ fn import(
         let is_out = |email: &EmailAddress| any_barred && out.contains(&key.fingerprint(email));
         let plan = plan_batch(&batch, &mut known, &is_out, first_new, &mut next);
         if dry_run {
-            pretended.extend(known);
+            pretended.remember(&plan, &known);
         } else {
             insert(session, key, &plan.added, now)?;
             for (id, standing) in &plan.restricted {
@@ -396,7 +395,7 @@ fn import(
 fn known_people(
     session: &mut Session,
     batch: &[NewSubscriber],
-    pretended: &HashMap<String, KnownPerson>,
+    pretended: &Pretended,
 ) -> Sql<HashMap<String, KnownPerson>> {
     let keys: Vec<String> = batch.iter().map(|person| person.email.key()).collect();
     let mut known = HashMap::with_capacity(batch.len());
@@ -405,7 +404,7 @@ fn known_people(
     for row in rows {
         known.insert(row.try_get(0)?, KnownPerson { id: row.try_get(1)?, standing: standing(&row, 2)? });
     }
-    known.extend(keys.into_iter().filter_map(|key| pretended.get(&key).map(|found| (key, *found))));
+    known.extend(keys.into_iter().filter_map(|key| pretended.get(&key).map(|found| (key, found))));
     Ok(known)
 }
 

@@ -11,8 +11,8 @@ use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::{frequency_to_text, topics_to_text};
 use crate::ledger::membership::{
-    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, by_topic, choice_in_words, link_token,
-    pending, plan_batch,
+    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, Pretended, UNCONFIRMED_LIFE, by_topic, choice_in_words,
+    link_token, pending, plan_batch,
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
@@ -346,8 +346,7 @@ fn import(
     let first_new = last.unwrap_or(0) + 1;
     let mut next_id = first_new;
     let any_barred: bool = tx.query_row("SELECT EXISTS (SELECT 1 FROM barred)", [], |row| row.get(0))?;
-    // A dry run has no rows to look its own people up in, and so remembers them.
-    let mut pretended: HashMap<String, KnownPerson> = HashMap::new();
+    let mut pretended = Pretended::default();
     loop {
         let batch = match source.next() {
             NextBatch::People(batch) => batch,
@@ -359,7 +358,7 @@ fn import(
         for person in &batch {
             let email_key = person.email.key();
             if let Some(found) = pretended.get(&email_key) {
-                known.insert(email_key, *found);
+                known.insert(email_key, found);
                 continue;
             }
             let found = tx
@@ -376,7 +375,7 @@ fn import(
         let plan =
             plan_batch(&batch, &mut known, &|email| out.contains(&email.key()), first_new, &mut next_id);
         if dry_run {
-            pretended.extend(known);
+            pretended.remember(&plan, &known);
         } else {
             for (id, person, standing) in &plan.added {
                 insert(tx, key, SubscriberId(*id), person, *standing, now)?;

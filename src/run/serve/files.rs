@@ -37,9 +37,12 @@ pub struct Kept {
     media_type: HeaderValue,
     plain: Bytes,
     zipped: Option<Bytes>,
+    /// Bare, to compare with; then as each representation bears it.
     tag: String,
+    plain_tag: HeaderValue,
+    zipped_tag: HeaderValue,
     /// RFC 9110 5.6.7.
-    date: String,
+    date: HeaderValue,
 }
 
 impl Folder {
@@ -119,44 +122,53 @@ fn media_type(extension: &str, octets: &[u8]) -> &'static str {
 }
 
 impl Kept {
-    /// Makes octets ready: tag, date, and a compressed copy where it is smaller.
+    /// Makes octets ready: tags, date, and a compressed copy where it is smaller.
     pub fn new(octets: Vec<u8>, media_type: &'static str, modified: SystemTime) -> Self {
         let hash = digest::digest(&digest::SHA256, &octets);
         let tag = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]);
         let mut zip = GzEncoder::new(Vec::new(), Compression::best());
         let zipped = zip.write_all(&octets).and_then(|()| zip.finish()).ok();
+        let date = DateTime::<Utc>::from(modified).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let value = |text: String| HeaderValue::from_str(&text).expect("made here, of printable ASCII");
         Self {
             modified,
             length: octets.len() as u64,
             media_type: HeaderValue::from_static(media_type),
             zipped: zipped.filter(|zipped| zipped.len() < octets.len()).map(Bytes::from),
             plain: Bytes::from(octets),
+            // Two representations, two tags (RFC 9110 8.8.3).
+            plain_tag: value(format!("\"{tag}\"")),
+            zipped_tag: value(format!("\"{tag}-gz\"")),
             tag,
-            date: DateTime::<Utc>::from(modified).format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+            date: value(date),
         }
     }
 
     /// Answers a GET or HEAD: 304 when the client has it already, compressed when it can take that.
     pub fn answer(&self, asked: &HeaderMap) -> Response<Body> {
         let zipped = self.zipped.as_ref().filter(|_| takes_gzip(asked));
-        // Two representations, two tags (RFC 9110 8.8.3).
-        let tag = format!("\"{}{}\"", self.tag, if zipped.is_some() { "-gz" } else { "" });
-        let answer = Response::builder()
-            .header(header::ETAG, &tag)
-            .header(header::LAST_MODIFIED, &self.date)
-            .header(header::VARY, "Accept-Encoding")
-            .header(header::CACHE_CONTROL, "public, max-age=300");
-        let answer = if self.is_known(asked) {
-            answer.status(StatusCode::NOT_MODIFIED).body(Body::empty())
-        } else if let Some(zipped) = zipped {
-            answer
-                .header(header::CONTENT_TYPE, &self.media_type)
-                .header(header::CONTENT_ENCODING, "gzip")
-                .body(Body::from(zipped.clone()))
-        } else {
-            answer.header(header::CONTENT_TYPE, &self.media_type).body(Body::from(self.plain.clone()))
+        let known = self.is_known(asked);
+        let body = match zipped {
+            _ if known => Body::empty(),
+            Some(zipped) => Body::from(zipped.clone()),
+            None => Body::from(self.plain.clone()),
         };
-        answer.expect("every header is made here, of plain ASCII")
+        let mut answer = Response::new(body);
+        let tag = if zipped.is_some() { &self.zipped_tag } else { &self.plain_tag };
+        let headers = answer.headers_mut();
+        headers.insert(header::ETAG, tag.clone());
+        headers.insert(header::LAST_MODIFIED, self.date.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        if known {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            return answer;
+        }
+        headers.insert(header::CONTENT_TYPE, self.media_type.clone());
+        if zipped.is_some() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        answer
     }
 
     /// RFC 9110 13.2.2: the date is looked at only where there is no tag.

@@ -40,7 +40,7 @@ pub async fn answer_until(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let router = router(service);
+    let router = router(Arc::clone(&service));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(LARGEST_HEADER);
     let mut stopped = std::pin::pin!(stopped(stop));
@@ -60,10 +60,10 @@ pub async fn answer_until(
         };
         // An answer is small and written at once; waiting to fill a packet only delays it.
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let (service, router) = (Arc::clone(&service), router.clone());
         let connection = http.serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| answer(router.clone(), peer, request)),
+            service_fn(move |request| answer(Arc::clone(&service), router.clone(), peer, request)),
         );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -99,6 +99,7 @@ async fn stopped(stop: Stop) {
 }
 
 async fn answer(
+    service: Arc<Service>,
     mut router: axum::Router,
     peer: SocketAddr,
     request: Request<Incoming>,
@@ -108,6 +109,8 @@ async fn answer(
         // What follows on this connection may be the body of what was refused.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         response
+    } else if let Some(file) = service.published(request.method(), request.uri().path(), request.headers()) {
+        file
     } else {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(ConnectInfo(peer));

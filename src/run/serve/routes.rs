@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tracing::error;
@@ -54,7 +54,7 @@ pub fn router(service: Arc<Service>) -> Router {
     if root.len() > 1 {
         router = router.route(root.trim_end_matches('/'), get(home));
     }
-    router.fallback(file).layer(DefaultBodyLimit::max(LONGEST_BODY)).with_state(service)
+    router.fallback(nowhere).layer(DefaultBodyLimit::max(LONGEST_BODY)).with_state(service)
 }
 
 async fn home(State(service): App, query: RawQuery, headers: HeaderMap) -> Answer {
@@ -320,16 +320,26 @@ async fn health(State(service): App) -> Answer {
     }
 }
 
-/// Everything else is a published file, or is not here.
-async fn file(State(service): App, uri: Uri, query: RawQuery, headers: HeaderMap) -> Answer {
-    let path = uri.path().strip_prefix(service.house.root.as_str());
-    match path.and_then(|path| service.feeds.file(path)) {
-        Some(file) => file.answer(&headers),
-        None => service.page(StatusCode::NOT_FOUND, service.words(&query, &headers), &Page::NotFound),
-    }
+/// Published files are answered before the router is asked; whatever else it does not know is not
+/// here.
+async fn nowhere(State(service): App, query: RawQuery, headers: HeaderMap) -> Answer {
+    service.page(StatusCode::NOT_FOUND, service.words(&query, &headers), &Page::NotFound)
 }
 
+/// Names of ours, which no published file takes.
+const OWN: [&str; 3] = ["style.css", "archive.xml", "sitemap.xml"];
+
 impl Service {
+    /// The answer to a look at a published file; `None` when there is none of that path. Feed readers
+    /// ask every few minutes, for ever: this is the one path worth a shortcut.
+    pub fn published(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Answer> {
+        let path = path.strip_prefix(self.house.root.as_str())?;
+        if OWN.contains(&path) || !matches!(*method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        Some(self.feeds.file(path)?.answer(headers))
+    }
+
     fn page(&self, status: StatusCode, words: &'static PageWords, page: &Page<'_>) -> Answer {
         let html = pages::page(&self.house, words, page);
         let headers = [
