@@ -295,6 +295,29 @@ fn a_server_that_is_down_charges_nobody_and_the_run_ends_in_its_time() {
 }
 
 #[test]
+fn a_run_does_not_wait_past_its_time_for_a_server_that_stays_down() {
+    let server = Server::scripted(|stage, _, _| (stage == "CONNECT").then_some(Do::Say("421 4.3.2 not now")));
+    let mut story = Story::with_many(50);
+    let begun = Instant::now();
+    let worker = Worker::here();
+    let mailer = by_smtp(&server);
+    let job = Job {
+        mailer: &mailer,
+        signer: None,
+        sender: sender(),
+        return_path: None,
+        settings: &Settings { max_time: Duration::from_secs(1), ..settings() },
+        worker: worker.name(),
+        clock: &|| now() + begun.elapsed(),
+        stop: &AtomicBool::new(false),
+    };
+    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!((report.stop.clone(), report.ending()), (Some(Stop::Time), Ending::Look));
+    assert_eq!(story.tally(), Tally { waiting: 50, ..Tally::default() });
+}
+
+#[test]
 fn a_connection_that_ends_after_so_many_letters_is_opened_again_at_once() {
     let count = Arc::new(AtomicU64::new(0));
     let server = Server::scripted(move |stage, _, _| {

@@ -69,6 +69,7 @@ pub fn run(
             relays: Relays::new(&job.mailer.weights(), connections),
             pace: Pace::new(limits, used),
             breaker: Breaker::default(),
+            relays_rest: false,
             paused: HashMap::new(),
             report: Report::new(started, recovered),
             stop: None,
@@ -98,6 +99,8 @@ struct Desk<'d> {
     relays: Relays,
     pace: Pace,
     breaker: Breaker,
+    /// Letters are at hand, and no relay takes them just now.
+    relays_rest: bool,
     /// Digests that this run put to rest.
     paused: HashMap<DigestId, DateTime<Utc>>,
     report: Report,
@@ -157,7 +160,8 @@ impl Desk<'_> {
                 self.refill()?;
                 wait = wait.min(self.dispatch()?);
             }
-            if !self.is_busy() && (self.stop.is_some() || (self.queue.is_empty() && self.is_at_the_end()?)) {
+            let may_end = self.stop.is_some() || self.queue.is_empty() || self.relays_rest;
+            if !self.is_busy() && may_end && (self.stop.is_some() || self.is_at_the_end()?) {
                 break;
             }
             if Instant::now() >= next_glance {
@@ -204,6 +208,7 @@ impl Desk<'_> {
     /// Gives letters to idle connections; says how soon it may be worth trying again.
     fn dispatch(&mut self) -> Result<Duration, LedgerError> {
         let mut wait = GLANCE;
+        self.relays_rest = false;
         for number in 0..self.lines.len() {
             if self.queue.is_empty() {
                 break;
@@ -216,6 +221,7 @@ impl Desk<'_> {
             let relay = match self.relays.choose(number, at) {
                 Choice::Use(relay) => relay,
                 Choice::Wait(span) => {
+                    self.relays_rest = true;
                     wait = wait.min(span);
                     continue;
                 }
@@ -513,6 +519,13 @@ impl Desk<'_> {
         }
         let end =
             self.report.started + TimeDelta::from_std(self.job.settings.max_time).unwrap_or(TimeDelta::MAX);
+        if self.relays_rest {
+            // What is at hand is due, but not even a server that rests is waited for any longer.
+            if now > end {
+                self.stop = Some(Stop::Time);
+            }
+            return Ok(now > end);
+        }
         self.report.next_due = self.ledger.next_due()?;
         match self.report.next_due {
             None => Ok(true),
