@@ -160,7 +160,7 @@ fn a_run_stays_for_what_becomes_due_in_its_time() {
     };
     let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
     assert_eq!((report.sent, report.ending()), (1, Ending::Done), "{report}");
-    assert_eq!(server.taken()[0].sender, "");
+    assert_eq!(server.taken()[0].sender, "lettre@example.org");
 }
 
 #[test]
