@@ -151,7 +151,7 @@ fn apache(base: &str, served: &[Served], redirects: &[(String, String)]) -> Stri
         out,
         "<If \"%{{REQUEST_URI}} =~ /\\.archive-[0-9]+-[0-9a-f]{{8}}\\.(xml|json)$/\">\n\
          Header set Cache-Control \"{FOR_EVER}\"\n</If>\n</IfModule>\n\
-         <IfModule mod_deflate.c>\nAddOutputFilterByType DEFLATE application/xml application/rss+xml \
+         <IfModule mod_deflate.c>\nAddOutputFilterByType DEFLATE application/xml application/json application/rss+xml \
          application/atom+xml application/feed+json text/x-opml\n</IfModule>"
     );
     for (old, new) in redirects {

@@ -1,7 +1,8 @@
-//! Whatever an editor pastes, the feeds can be read.
+//! Whatever an editor pastes, the feeds can be read: Markdown goes in, feeds come out.
 
 use super::*;
 use chrono::FixedOffset;
+use parution::read::markdown::{self, NoLinks, Page};
 use proptest::prelude::*;
 
 /// Any text an editor could paste, with what breaks feeds more likely than chance has it.
@@ -13,6 +14,10 @@ fn nasty() -> impl Strategy<Value = String> {
         Just("&amp;<b>".to_owned()),
         Just("\u{b}\u{0}\u{fffe}\r\n".to_owned()),
         Just("{:target=\"_blank\"}".to_owned()),
+        Just("\n\n> - [a](b 'c'){: .d}\n>   1. **e\n".to_owned()),
+        Just("<div onclick=x><table><p></div><iframe src=//h></i>".to_owned()),
+        Just("[^1]\n\n[^1]: note\n".to_owned()),
+        Just("{% raw %}{{ x }}".to_owned()),
         Just("e\u{301}\u{338}".to_owned()),
         Just("<!-- --><?xml?>".to_owned()),
         Just("l’été « déjà » ".to_owned()),
@@ -35,8 +40,18 @@ proptest! {
             .map(|(n, (title, words, tag, seconds))| {
                 let date = DateTime::from_timestamp(seconds + 700_000_000, 0).unwrap();
                 let mut one = written(&format!("n{n}"), &format!("T {title}"), &date.to_rfc3339()).tagged(&[tag]);
-                one.content.body = Html::trusted(format!("<p>{}</p>", parution::render::feed::escaped(words)));
-                one.content.chapeau.as_mut().unwrap().text = format!("S {words}");
+                let page = Page {
+                    site: &site,
+                    url: &one.article.url,
+                    title: &one.article.title,
+                    path: &one.article.source,
+                    first_line: 1,
+                    links: &NoLinks,
+                };
+                one.content.body = markdown::render(words, &page).html;
+                let chapeau = one.content.chapeau.as_mut().unwrap();
+                chapeau.text = format!("S {}", markdown::plain_text(&one.content.body));
+                chapeau.html = one.content.body.clone();
                 one
             })
             .collect();
