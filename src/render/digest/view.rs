@@ -236,7 +236,7 @@ impl DigestView {
             },
             archive: false,
             colon: ": ".to_owned(),
-            rule: "=".repeat(76),
+            rule: "_".repeat(76),
             thin_rule: "-".repeat(76),
         }
     }

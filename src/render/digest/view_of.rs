@@ -131,7 +131,7 @@ impl Maker<'_> {
             footer: self.footer(),
             archive: self.target == Target::Archive,
             colon: words.digest.colon.to_owned(),
-            rule: "=".repeat(76),
+            rule: "_".repeat(76),
             thin_rule: "-".repeat(76),
         }
     }
