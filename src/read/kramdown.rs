@@ -17,10 +17,14 @@
 
 pub mod attributes;
 mod blocks;
+mod definitions;
 pub mod entities;
 mod extension;
+mod footnotes;
 mod heading_id;
+mod html;
 mod lines;
+mod links;
 mod list;
 mod quotes;
 mod spans;

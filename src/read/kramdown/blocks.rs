@@ -7,16 +7,12 @@
 use std::collections::HashMap;
 
 use super::attributes::AttributeList;
-use super::extension::Extension;
 use super::lines::{self, ListKind};
-use super::tag::{self, Model, Tag};
-use super::tree::{Block, Document, Ended, Kind, LinkDefinition, link_name};
+use super::tag;
+use super::tree::{Block, Document, Ended, Kind};
 
 /// How deep blocks may be nested in one another.
 pub const DEEPEST: usize = 60;
-
-/// Every word is compared with every abbreviation.
-const MOST_ABBREVIATIONS: usize = 200;
 
 /// Reads a text; lines end in `\n`.
 pub fn read(source: &str) -> Document {
@@ -44,11 +40,11 @@ pub(super) struct Scanner<'t> {
     /// The line of the whole source, counted from 0.
     pub line: u32,
     /// The shortest fence of each kind known to have no closing in the rest of this text.
-    unclosed_fence: [usize; 2],
+    pub(super) unclosed_fence: [usize; 2],
     /// Nothing in the rest of this text ends a comment.
     pub no_comment_ends: bool,
     /// Nothing in the rest of this text ends an extension.
-    no_extension_ends: bool,
+    pub(super) no_extension_ends: bool,
 }
 
 impl<'t> Scanner<'t> {
@@ -83,7 +79,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The length of the comment that begins here.
-    fn comment(&mut self) -> Option<usize> {
+    pub(super) fn comment(&mut self) -> Option<usize> {
         if self.no_comment_ends {
             return None;
         }
@@ -92,7 +88,7 @@ impl<'t> Scanner<'t> {
         length
     }
 
-    fn skip_trailing_blanks(&mut self) {
+    pub(super) fn skip_trailing_blanks(&mut self) {
         let rest = self.rest();
         let spaces = rest.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
         if rest.as_bytes().get(spaces) == Some(&b'\n') {
@@ -103,18 +99,18 @@ impl<'t> Scanner<'t> {
 
 pub(super) struct Reader {
     pub document: Document,
-    abbreviations: HashMap<String, String>,
+    pub(super) abbreviations: HashMap<String, String>,
     /// `{::options parse_block_html="true" /}`.
-    html_blocks: bool,
+    pub(super) html_blocks: bool,
     /// The link that the definition just read was for: an attribute list below belongs to it.
-    last_link: Option<String>,
-    depth: usize,
+    pub(super) last_link: Option<String>,
+    pub(super) depth: usize,
 }
 
 /// The element that holds the blocks being read.
 #[derive(Clone, Copy)]
 pub(super) struct Parent<'p> {
-    name: &'p str,
+    pub(super) name: &'p str,
 }
 
 impl Reader {
@@ -285,257 +281,6 @@ impl Reader {
         add_heading(s, into, pending, (level, text, id), 1);
         true
     }
-
-    fn html(&mut self, s: &mut Scanner, into: &mut Vec<Block>, pending: &mut Option<AttributeList>) -> bool {
-        let rest = s.rest();
-        if rest.starts_with("<!--") {
-            let Some(length) = s.comment() else { return false };
-            s.take(length);
-            s.skip_trailing_blanks();
-            // A comment is no blank: what follows it is not after a block boundary.
-            into.push(Block::new(Kind::RawText(String::new()), s.line));
-            return true;
-        }
-        let Some(spaces) = lines::indent(rest) else { return false };
-        let Some(tag) = Tag::read(&rest[spaces..]) else { return false };
-        if tag::is_span(&tag.name.to_ascii_lowercase()) {
-            return false;
-        }
-        let line = s.line;
-        s.take(spaces + tag.length);
-        let element = self.element(s, &tag, pending.take(), line, false);
-        into.push(element);
-        true
-    }
-
-    /// Reads an element whose opening tag was just taken.
-    fn element(
-        &mut self,
-        s: &mut Scanner,
-        tag: &Tag,
-        list: Option<AttributeList>,
-        line: u32,
-        in_raw: bool,
-    ) -> Block {
-        let name = tag.element();
-        let mut attributes = tag.attributes();
-        let by_default = if self.html_blocks && !in_raw { tag::model(&name) } else { Model::Raw };
-        let model = match attributes.remove("markdown").as_deref() {
-            Some("0") => Model::Raw,
-            Some("1") => tag::model(&name),
-            Some("span") => Model::Span,
-            Some("block") => Model::Block,
-            _ => by_default,
-        };
-        let mut children = Vec::new();
-        if name == "script" || name == "style" {
-            skip_past_closing(s, &name);
-        } else {
-            if model == Model::Block {
-                s.skip_trailing_blanks();
-            }
-            if !tag.closed && !tag::is_void(&name) {
-                match model {
-                    Model::Block => {
-                        self.blocks(s, &mut children, Some(Parent { name: &name }));
-                    }
-                    Model::Span => {
-                        let start = s.line;
-                        let rest = s.rest();
-                        let (end, length) = tag::find_closing(rest, &name, true).unwrap_or((rest.len(), 0));
-                        let text = s.take(end).to_owned();
-                        s.take(length);
-                        children.push(Block::new(Kind::Words(text), start));
-                    }
-                    Model::Raw => self.raw_html(s, &name, &mut children),
-                }
-                if !in_raw {
-                    s.skip_trailing_blanks();
-                }
-            }
-        }
-        let kind = Kind::Element { name, raw: model == Model::Raw };
-        Block { kind, attributes, list, children, line }
-    }
-
-    /// Reads raw HTML up to the closing tag of `name`, or to the end of the text.
-    fn raw_html(&mut self, s: &mut Scanner, name: &str, into: &mut Vec<Block>) {
-        let too_deep = self.depth >= DEEPEST;
-        self.depth += 1;
-        let mut no_instruction_ends = false;
-        while !s.is_done() {
-            let rest = s.rest();
-            let start = s.line;
-            let Some(text) = rest.find('<') else {
-                raw_text(into, s.take(rest.len()), start);
-                break;
-            };
-            raw_text(into, s.take(text), start);
-            let rest = s.rest();
-            let line = s.line;
-            if rest.starts_with("<!--")
-                && let Some(length) = s.comment()
-            {
-                s.take(length);
-            } else if rest.starts_with("<?") && !no_instruction_ends {
-                let end = rest.find("?>");
-                no_instruction_ends = end.is_none();
-                s.take(end.map_or(0, |end| end + 2));
-            } else if let Some(tag) = Tag::read(rest) {
-                s.take(tag.length);
-                if too_deep {
-                    self.document.limits.push((line, "elements are nested more than 60 deep"));
-                } else {
-                    let element = self.element(s, &tag, None, line, true);
-                    into.push(element);
-                }
-            } else if let Some((closed, length)) = tag::closing(rest) {
-                let taken = s.take(length);
-                if closed == name || (tag::ignores_case(name) && closed.eq_ignore_ascii_case(name)) {
-                    break;
-                }
-                if !too_deep {
-                    raw_text(into, taken, line);
-                }
-            } else {
-                raw_text(into, s.take(1), line);
-            }
-        }
-        self.depth -= 1;
-    }
-
-    fn footnote(
-        &mut self,
-        s: &mut Scanner,
-        into: &mut Vec<Block>,
-        pending: &mut Option<AttributeList>,
-    ) -> bool {
-        let rest = s.rest();
-        let Some(spaces) = lines::indent(rest) else { return false };
-        let Some(inner) = rest[spaces..].strip_prefix("[^") else { return false };
-        let name = super::attributes::name_length(inner.as_bytes());
-        let Some(contents) = inner[name..].strip_prefix("]:") else { return false };
-        if name == 0 {
-            return false;
-        }
-        let name = inner[..name].to_owned();
-        let line = s.line;
-        let first_line = lines::line_end(contents);
-        let length = first_line + indented_length(&contents[first_line..], true);
-        let mut text = String::with_capacity(length);
-        for row in contents[..length].trim_start_matches([' ', '\t']).split_inclusive('\n') {
-            text.push_str(&row[lines::code_indent(row)..]);
-        }
-        s.take(rest.len() - contents.len() + length);
-        let blocks = self.nested(&text, line);
-        self.document.footnotes.insert(name, blocks);
-        self.last_link = None;
-        add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
-        true
-    }
-
-    fn link_definition(
-        &mut self,
-        s: &mut Scanner,
-        into: &mut Vec<Block>,
-        pending: &mut Option<AttributeList>,
-    ) -> bool {
-        let Some((name, definition, length)) = read_link_definition(s.rest()) else { return false };
-        let line = s.line;
-        s.take(length);
-        self.last_link = Some(name.clone());
-        self.document.links.insert(name, definition);
-        add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
-        true
-    }
-
-    fn abbreviation(
-        &mut self,
-        s: &mut Scanner,
-        into: &mut Vec<Block>,
-        pending: &mut Option<AttributeList>,
-    ) -> bool {
-        let rest = s.rest();
-        let end = lines::line_end(rest);
-        let Some(inner) = rest[..end].trim_start_matches(' ').strip_prefix("*[") else { return false };
-        let Some(close) = inner.get(1..).and_then(|after| after.find("]:")).map(|at| at + 1) else {
-            return false;
-        };
-        self.last_link = None;
-        if self.abbreviations.len() >= MOST_ABBREVIATIONS {
-            self.document.limits.push((s.line, "there are more than 200 abbreviations"));
-            let line = s.line;
-            s.take(end);
-            add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
-            return true;
-        }
-        self.abbreviations.insert(inner[..close].to_owned(), inner[close + 2..].trim().to_owned());
-        let line = s.line;
-        s.take(end);
-        add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
-        true
-    }
-
-    /// An attribute list, a named list, or an extension such as `{::comment}`.
-    fn extension(
-        &mut self,
-        s: &mut Scanner,
-        into: &mut Vec<Block>,
-        pending: &mut Option<AttributeList>,
-    ) -> bool {
-        let rest = s.rest();
-        let line = s.line;
-        if let Some((name, text, length)) = lines::named_list(rest) {
-            self.document.lists.entry(name.to_owned()).or_default().read(text);
-            s.take(length);
-            add(into, pending, Block::new(Kind::End(Ended::ByList), line));
-            return true;
-        }
-        if rest.trim_start_matches(' ').starts_with("{::") && !s.no_extension_ends {
-            let Some(extension) = Extension::read_block(rest) else {
-                s.no_extension_ends = !rest.contains("{:/");
-                return false;
-            };
-            s.take(extension.length);
-            match extension.name {
-                "nomarkdown" if extension.is_html() => {
-                    let mut inner = Scanner::new(extension.body.unwrap_or(""), line);
-                    self.raw_html(&mut inner, "", into);
-                }
-                "options" => {
-                    if let Some(value) = extension.options.attributes.get("parse_block_html") {
-                        self.html_blocks = value == "true";
-                    }
-                    if let Some(value) = extension.options.attributes.get("auto_ids") {
-                        self.document.auto_ids = value != "false";
-                    }
-                    add(into, pending, Block::new(Kind::End(Ended::ByList), line));
-                }
-                _ => into.push(Block::new(Kind::RawText(String::new()), line)),
-            }
-            return true;
-        }
-        let Some((text, length)) = lines::attribute_list(rest) else { return false };
-        s.take(length);
-        match into.last_mut() {
-            Some(block) if !matches!(block.kind, Kind::Blank(_) | Kind::End(Ended::Here | Ended::ByList)) => {
-                block.list.get_or_insert_default().read(text);
-                if block.kind == Kind::End(Ended::ByDefinition)
-                    && let Some(name) = &self.last_link
-                    && let Some(definition) = self.document.links.get_mut(name)
-                {
-                    definition.list.clone_from(&block.list);
-                }
-                if lines::attribute_list(s.rest()).is_none() {
-                    add(into, pending, Block::new(Kind::End(Ended::ByList), line));
-                }
-            }
-            _ => {
-                pending.get_or_insert_default().read(text);
-            }
-        }
-        true
-    }
 }
 
 /// Adds a block, giving it the attribute list that waits for one.
@@ -565,22 +310,6 @@ fn closes(rest: &str, parent: Parent) -> Option<usize> {
     let (name, length) = tag::closing(&rest[spaces..])?;
     let lower = name.to_ascii_lowercase();
     (lower == parent.name && !tag::is_span(&lower)).then_some(spaces + length)
-}
-
-fn skip_past_closing(s: &mut Scanner, name: &str) {
-    let rest = s.rest();
-    let (at, length) = tag::find_closing(rest, name, true).unwrap_or((rest.len(), 0));
-    s.take(at + length);
-}
-
-fn raw_text(into: &mut Vec<Block>, text: &str, line: u32) {
-    if text.is_empty() {
-        return;
-    }
-    match into.last_mut() {
-        Some(Block { kind: Kind::RawText(before), .. }) => before.push_str(text),
-        _ => into.push(Block::new(Kind::RawText(text.to_owned()), line)),
-    }
 }
 
 fn rule(s: &mut Scanner, into: &mut Vec<Block>, pending: &mut Option<AttributeList>) -> bool {
@@ -683,7 +412,7 @@ fn paragraph(s: &mut Scanner, into: &mut Vec<Block>, pending: &mut Option<Attrib
 
 /// The length of indented lines with their lazy followers; after a footnote's own first line they
 /// may also be none.
-fn indented_length(rest: &str, _may_be_none: bool) -> usize {
+pub(super) fn indented_length(rest: &str, _may_be_none: bool) -> usize {
     let mut length = 0;
     loop {
         let mut at = length + lines::blank(&rest[length..]);
@@ -704,58 +433,6 @@ fn indented_length(rest: &str, _may_be_none: bool) -> usize {
         }
         length = at;
     }
-}
-
-/// `[name]: address "title"`, the title perhaps on the next line.
-fn read_link_definition(rest: &str) -> Option<(String, LinkDefinition, usize)> {
-    let spaces = lines::indent(rest)?;
-    let inner = rest[spaces..].strip_prefix('[')?;
-    let close = inner.find([']', '\n'])?;
-    let after = inner[close..].strip_prefix("]:")?;
-    if close == 0 {
-        return None;
-    }
-    let name = link_name(&inner[..close]);
-    let length_to = |part: &str| part.as_ptr() as usize - rest.as_ptr() as usize;
-    let end = after.find('\n')?;
-    let line = after[..end].trim_matches([' ', '\t']);
-    if line.is_empty() {
-        return None;
-    }
-    let (address, tail) = match line.strip_prefix('<').and_then(|inner| inner.split_once('>')) {
-        Some((address, tail)) => (address, tail),
-        None => match line.find([' ', '\t']) {
-            Some(space) if title(&line[space..]).is_some() => line.split_at(space),
-            _ => (line, ""),
-        },
-    };
-    let definition = |title: Option<&str>| LinkDefinition {
-        address: address.to_owned(),
-        title: title.map(str::to_owned),
-        list: None,
-    };
-    if let Some(words) = title(tail) {
-        return Some((name, definition(Some(words)), length_to(after) + end + 1));
-    }
-    if !tail.trim().is_empty() || [" \"", "\t\"", " '", "\t'"].iter().any(|quote| address.contains(quote)) {
-        return None;
-    }
-    let next = &after[end + 1..];
-    let next_end = next.find('\n').unwrap_or(next.len());
-    if let Some(words) = title(&next[..next_end])
-        && next_end < next.len()
-    {
-        return Some((name, definition(Some(words)), length_to(next) + next_end + 1));
-    }
-    Some((name, definition(None), length_to(after) + end + 1))
-}
-
-/// A quoted title and nothing else.
-fn title(text: &str) -> Option<&str> {
-    let text = text.trim_matches([' ', '\t']);
-    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let words = text[1..].strip_suffix(quote)?;
-    (!words.is_empty()).then_some(words)
 }
 
 /// The kind of list a text begins with.

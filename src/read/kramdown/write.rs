@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, Tag as Mark, TagEnd, html};
 
@@ -56,29 +55,29 @@ pub fn write(document: &Document, purse: &Purse, ink: &mut dyn Ink) -> String {
     writer.out
 }
 
-struct Writer<'d, 'i> {
-    document: &'d Document,
-    purse: &'d Purse,
-    ink: &'i mut dyn Ink,
-    out: String,
+pub(super) struct Writer<'d, 'i> {
+    pub(super) document: &'d Document,
+    pub(super) purse: &'d Purse,
+    pub(super) ink: &'i mut dyn Ink,
+    pub(super) out: String,
     /// What is not written yet.
-    events: Vec<Event<'d>>,
-    ids: HeadingIds,
+    pub(super) events: Vec<Event<'d>>,
+    pub(super) ids: HeadingIds,
     /// The footnotes in the order of their first mention, with how often each is mentioned.
-    footnotes: Vec<(&'d str, u32)>,
+    pub(super) footnotes: Vec<(&'d str, u32)>,
     /// Where each footnote stands among them.
-    numbers: HashMap<&'d str, usize>,
+    pub(super) numbers: HashMap<&'d str, usize>,
     /// Where a list with `{:footnotes}` asks for them.
-    footnotes_at: Option<usize>,
-    line: u32,
+    pub(super) footnotes_at: Option<usize>,
+    pub(super) line: u32,
 }
 
 impl<'d> Writer<'d, '_> {
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         html::push_html(&mut self.out, self.events.drain(..));
     }
 
-    fn html(&mut self, html: impl Into<CowStr<'d>>) {
+    pub(super) fn html(&mut self, html: impl Into<CowStr<'d>>) {
         self.events.push(Event::Html(html.into()));
     }
 
@@ -101,7 +100,7 @@ impl<'d> Writer<'d, '_> {
     }
 
     /// Opens an element: as an event when it has no attributes. `None` when it is not kept.
-    fn open(&mut self, block: &Block, name: &str, mark: Option<Mark<'d>>) -> bool {
+    pub(super) fn open(&mut self, block: &Block, name: &str, mark: Option<Mark<'d>>) -> bool {
         let mut attributes = self.attributes(block);
         if attributes.is_empty()
             && let Some(mark) = mark
@@ -129,7 +128,7 @@ impl<'d> Writer<'d, '_> {
         }
     }
 
-    fn block(&mut self, block: &'d Block) {
+    pub(super) fn block(&mut self, block: &'d Block) {
         self.line = block.line;
         match &block.kind {
             Kind::Paragraph { text, bare: true } | Kind::Words(text) => self.words(text),
@@ -213,7 +212,7 @@ impl<'d> Writer<'d, '_> {
         self.html("</figcaption></figure>\n");
     }
 
-    fn close(&mut self, native: bool, name: &str, end: TagEnd) {
+    pub(super) fn close(&mut self, native: bool, name: &str, end: TagEnd) {
         if native {
             self.events.push(Event::End(end));
         } else {
@@ -354,7 +353,7 @@ impl<'d> Writer<'d, '_> {
         spans::read(text, self.document, self.purse)
     }
 
-    fn words(&mut self, text: &'d str) {
+    pub(super) fn words(&mut self, text: &'d str) {
         let pieces = self.read(text);
         self.pieces(pieces);
     }
@@ -542,91 +541,6 @@ impl<'d> Writer<'d, '_> {
         }
         self.events.push(Event::Text(text[from..].to_owned().into()));
     }
-
-    fn footnote(&mut self, name: &str) {
-        let Some((name, _)) = self.document.footnotes.get_key_value(name) else { return };
-        let next = self.footnotes.len();
-        let number = *self.numbers.entry(name).or_insert(next);
-        if number == next {
-            self.footnotes.push((name, 0));
-        } else {
-            self.footnotes[number].1 += 1;
-        }
-        let repeat = match self.footnotes[number].1 {
-            0 => String::new(),
-            count => format!(":{count}"),
-        };
-        let mut attributes = Attributes::default();
-        attributes.set("href", format!("#fn:{name}"));
-        attributes.set("class", "footnote".to_owned());
-        attributes.set("rel", "footnote".to_owned());
-        self.ink.open("a", &mut attributes, self.line);
-        let link = start_tag("a", &attributes);
-        let number = number + 1;
-        self.events.push(Event::InlineHtml(
-            format!("<sup id=\"fnref:{name}{repeat}\">{link}{number}</a></sup>").into(),
-        ));
-    }
-
-    /// The footnotes that are mentioned, each with its ways back.
-    fn write_footnotes(&mut self) {
-        if self.footnotes.is_empty() {
-            return;
-        }
-        let at = self.footnotes_at.unwrap_or(self.out.len());
-        let after = self.out.split_off(at);
-        self.html("<div class=\"footnotes\">\n<ol>\n");
-        let mut number = 0;
-        // A footnote may mention others, which come after all.
-        while let Some(&(name, _)) = self.footnotes.get(number) {
-            number += 1;
-            self.html(format!("<li id=\"fn:{name}\">\n"));
-            let blocks = &self.document.footnotes[name];
-            let last = blocks.iter().rposition(|block| !matches!(block.kind, Kind::Blank(_) | Kind::End(_)));
-            for (index, block) in blocks.iter().enumerate() {
-                match &block.kind {
-                    Kind::Paragraph { text, .. } if Some(index) == last => {
-                        let native = self.open(block, "p", Some(Mark::Paragraph));
-                        self.words(text);
-                        self.ways_back(name, number, true);
-                        self.close(native, "p", TagEnd::Paragraph);
-                    }
-                    _ => self.block(block),
-                }
-            }
-            if !last.is_some_and(|last| blocks[last].is_paragraph()) {
-                self.html("<p>");
-                self.ways_back(name, number, false);
-                self.html("</p>\n");
-            }
-            self.html("</li>\n");
-        }
-        self.html("</ol>\n</div>\n");
-        self.flush();
-        self.out.push_str(&after);
-    }
-
-    fn ways_back(&mut self, name: &str, number: usize, behind_words: bool) {
-        let repeats = self.footnotes[number - 1].1;
-        let mut html = String::new();
-        for repeat in 0..=repeats {
-            let mut attributes = Attributes::default();
-            let which = if repeat == 0 { String::new() } else { format!(":{repeat}") };
-            attributes.set("href", format!("#fnref:{name}{which}"));
-            attributes.set("class", "reversefootnote".to_owned());
-            self.ink.open("a", &mut attributes, self.line);
-            if behind_words || repeat > 0 {
-                html.push('\u{a0}');
-            }
-            html.push_str(&start_tag("a", &attributes));
-            html.push('↩');
-            if repeat > 0 {
-                let _ = write!(html, "<sup>{}</sup>", repeat + 1);
-            }
-            html.push_str("</a>");
-        }
-        self.events.push(Event::InlineHtml(html.into()));
-    }
 }
 
 /// How an element inside words is closed.
@@ -670,7 +584,7 @@ fn standalone(pieces: &[Piece]) -> Option<String> {
     }
 }
 
-fn start_tag(name: &str, attributes: &Attributes) -> String {
+pub(super) fn start_tag(name: &str, attributes: &Attributes) -> String {
     let mut tag = String::with_capacity(name.len() + 2);
     tag.push('<');
     tag.push_str(name);
