@@ -198,7 +198,7 @@ pub fn news_of_first_run(
 /// Something so unlike a day's work that a person must say yes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// More new articles than twice `max_items`: a re-import, a date that shifted.
+    /// More new articles than twice `max_items`, and more than a busy month has: a re-import, a date that shifted.
     Flood { new: usize, most: usize },
     /// More than half of the known articles are gone: a checkout that failed.
     Vanished { gone: usize, known: usize },
@@ -208,6 +208,9 @@ pub enum Guard {
     /// everything that is dated in the future.
     ClockForward { last: DateTime<Utc> },
 }
+
+/// Fewer new articles than this are a busy month, however small a digest is.
+const SMALLEST_FLOOD: usize = 50;
 
 /// A longer silence than this is a clock gone wrong, or a site worth a look before it mails.
 const LONGEST_SILENCE: TimeDelta = TimeDelta::days(270);
@@ -259,7 +262,7 @@ pub fn guard(
     policy: &Policy,
 ) -> Option<Guard> {
     let new = selection.new_articles();
-    let most = policy.max_items.saturating_mul(2);
+    let most = policy.max_items.saturating_mul(2).max(SMALLEST_FLOOD);
     // A handful of articles may well be replaced by others, but not by nothing.
     if gone * 2 > known && (known >= 4 || present == 0) {
         return Some(Guard::Vanished { gone, known });
