@@ -38,7 +38,7 @@ pub fn check(scan: &Scan, more: Vec<Problem>, form: Form, out: &mut dyn Write) -
             errors,
             warnings,
             advice,
-            problems: problems.iter().map(Line::of).collect(),
+            problems: problems.iter().map(Told::of).collect(),
         };
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
@@ -124,11 +124,11 @@ struct Report<'a> {
     errors: usize,
     warnings: usize,
     advice: usize,
-    problems: Vec<Line<'a>>,
+    problems: Vec<Told<'a>>,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Told<'a> {
     path: String,
     line: Option<u32>,
     gravity: &'static str,
@@ -136,7 +136,7 @@ struct Line<'a> {
     remedy: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl<'a> Told<'a> {
     fn of(problem: &'a Problem) -> Self {
         Self {
             path: problem.path.to_string_lossy().into_owned(),
