@@ -88,7 +88,7 @@ impl Story {
             .collect();
         assert_eq!(rows.len(), chosen.len(), "what is mailed is known");
         ledger.remember(&rows).unwrap();
-        let mailed = news.selection.chosen.iter().map(|i| name(i)).collect();
+        let mailed = news.selection.chosen.iter().map(name).collect();
         Day { mailed, guard: None, left_out }
     }
 
@@ -251,10 +251,7 @@ fn an_import_asks_first() {
     story.mails(D1);
     let old = archive();
     story = story.tree(&files(&old, ""));
-    assert!(matches!(
-        story.run(D2).guard,
-        Some(Guard::Flood { new: 900, .. }) | Some(Guard::Vanished { .. })
-    ));
+    assert!(matches!(story.run(D2).guard, Some(Guard::Flood { new: 900, .. } | Guard::Vanished { .. })));
 }
 
 #[test]

@@ -26,8 +26,8 @@ impl House {
                 subscribers::add(ledger, address, name, consent, self.now, out)
             }
             Verb::Remove { address } => subscribers::remove(ledger, address, self.now, out),
-            Verb::List { filter, json } => subscribers::list(ledger, &wanted(filter)?, *json, out),
-            Verb::Export { file, filter } => export(ledger, file.as_deref(), &wanted(filter)?, out),
+            Verb::List { filter, json } => subscribers::list(ledger, &wanted(filter), *json, out),
+            Verb::Export { file, filter } => export(ledger, file.as_deref(), &wanted(filter), out),
             Verb::Show { address, json } => subscribers::show(ledger, address, *json, out),
             Verb::Forget { address } => subscribers::forget(ledger, address, self.now, out),
             Verb::Suppress { address, lift } => subscribers::suppress(ledger, address, *lift, self.now, out),
@@ -100,14 +100,14 @@ fn column(text: &str) -> Result<(Column, String), Fault> {
         .ok_or_else(|| Fault(format!("`{text}` is not understood: write email=\"Name of the column\"")))
 }
 
-fn wanted(filter: &cli::SubscriberFilter) -> Result<Filter, Fault> {
-    Ok(Filter {
+fn wanted(filter: &cli::SubscriberFilter) -> Filter {
+    Filter {
         standing: filter.standing.as_deref().and_then(standing_named),
         topic: filter.topic.clone(),
         part: filter.matching.clone(),
         since: filter.since,
         until: filter.until,
-    })
+    }
 }
 
 fn export(

@@ -182,7 +182,7 @@ fn a_new_title_and_a_new_name_are_recognised_by_the_body() {
     let mut after = article("quite-another", "2026-11-01T00:00:00Z");
     after.title = "Rien à voir".to_owned();
     let mut scan = [after.clone()];
-    recognise(&mut scan, &[before.clone()], &mut |_| 0b1111_0001);
+    recognise(&mut scan, std::slice::from_ref(&before), &mut |_| 0b1111_0001);
     assert_eq!(scan[0].guid, before.guid);
     let mut scan = [after.clone()];
     recognise(&mut scan, &[before], &mut |_| !0);
@@ -196,7 +196,7 @@ fn a_declared_guid_wins_over_every_resemblance() {
     moved.guid = before.guid.clone();
     moved.guid_is_declared = true;
     let mut scan = [moved];
-    let seen = recognise(&mut scan, &[before.clone()], &mut |_| 0);
+    let seen = recognise(&mut scan, std::slice::from_ref(&before), &mut |_| 0);
     assert_eq!(scan[0].guid, before.guid);
     assert!(seen.gone.is_empty());
 }
@@ -209,7 +209,7 @@ fn two_strangers_do_not_share_one_past() {
     first.title = "Title of one".to_owned();
     second.title = "Title of one".to_owned();
     let mut scan = [first, second.clone()];
-    recognise(&mut scan, &[before.clone()], &mut |_| 0);
+    recognise(&mut scan, std::slice::from_ref(&before), &mut |_| 0);
     assert_eq!(scan[0].guid, before.guid);
     assert_eq!(scan[1].guid, second.guid);
 }
@@ -221,11 +221,11 @@ fn what_was_deleted_long_ago_is_nobody_s_past() {
     let mut alike = article("two", "2026-11-01T00:00:00Z");
     alike.title = "Title of one".to_owned();
     let mut scan = [alike.clone()];
-    let seen = recognise(&mut scan, &[before.clone()], &mut |_| 0);
+    let seen = recognise(&mut scan, std::slice::from_ref(&before), &mut |_| 0);
     assert_eq!(scan[0].guid, alike.guid);
     assert!(seen.gone.is_empty(), "it went before this scan");
     let mut back = [article("one", "2026-11-01T00:00:00Z")];
-    recognise(&mut back, &[before.clone()], &mut |_| 0);
+    recognise(&mut back, std::slice::from_ref(&before), &mut |_| 0);
     assert_eq!(back[0].guid, before.guid, "an old acquaintance");
 }
 

@@ -224,13 +224,10 @@ fn quoted_line<'a>(line: &'a str, quote: char, text: &mut String) -> Option<Opti
     while let Some(at) = rest.find([quote, '\\']) {
         text.push_str(&rest[..at]);
         let special = &rest[at..];
-        if special.starts_with('\\') && quote == '\'' {
-            text.push('\\');
-            rest = &special[1..];
-        } else if special.starts_with('\\') {
-            let (c, length) = escape(&special[1..])?;
+        if let Some(after) = special.strip_prefix('\\') {
+            let (c, length) = if quote == '\'' { ('\\', 0) } else { escape(after)? };
             text.push(c);
-            rest = &special[1 + length..];
+            rest = &after[length..];
         } else if quote == '\'' && special.starts_with("''") {
             text.push('\'');
             rest = &special[2..];

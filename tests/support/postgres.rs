@@ -39,15 +39,16 @@ pub fn database(name: &str) -> Option<Database> {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let base = match env::var("TEST_DATABASE_URL") {
         Ok(url) => url,
-        Err(_) => match cluster() {
-            Some(cluster) => cluster.url(),
-            None => {
+        Err(_) => {
+            if let Some(cluster) = cluster() {
+                cluster.url()
+            } else {
                 say(&format!(
                     "{name}: NOT run, for want of PostgreSQL (set TEST_DATABASE_URL, or install it)"
                 ));
                 return None;
             }
-        },
+        }
     };
     let schema = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let joint = if base.contains('?') { '&' } else { '?' };
@@ -140,7 +141,7 @@ impl Cluster {
             .unwrap();
         let begun = Instant::now();
         while !folder.join("ready").exists() {
-            assert!(begun.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
+            assert!(begun.elapsed() < Duration::from_mins(2), "PostgreSQL did not start");
             thread::sleep(Duration::from_millis(50));
         }
         Some(Self { folder, _keeper: keeper })

@@ -503,7 +503,7 @@ fn is_refusal(error: &postgres::Error) -> bool {
 fn is_broken(error: &postgres::Error) -> bool {
     let cause = std::error::Error::source(error);
     error.is_closed()
-        || cause.is_some_and(|cause| cause.is::<std::io::Error>())
+        || cause.is_some_and(<dyn std::error::Error + 'static>::is::<std::io::Error>)
         || cause.is_none() && error.code().is_none() && error.to_string().starts_with("timeout")
 }
 

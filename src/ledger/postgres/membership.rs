@@ -48,13 +48,12 @@ impl Membership for PostgresLedger {
                 "SELECT id, standing FROM subscriber WHERE email_key = $1",
                 &[&asking.email.key()],
             )?;
-            let (id, standing) = match known {
-                Some(row) => (SubscriberId(row.try_get(0)?), standing(&row, 1)?),
-                None => {
-                    let id = next_id(session)?;
-                    insert(session, &key, &[(id.0, &pending(asking, now), Standing::Pending)], now)?;
-                    (id, Standing::Pending)
-                }
+            let (id, standing) = if let Some(row) = known {
+                (SubscriberId(row.try_get(0)?), standing(&row, 1)?)
+            } else {
+                let id = next_id(session)?;
+                insert(session, &key, &[(id.0, &pending(asking, now), Standing::Pending)], now)?;
+                (id, Standing::Pending)
             };
             if !begin_hour(session, id, now)? {
                 return Ok(Asked::Nothing);

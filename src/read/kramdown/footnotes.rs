@@ -10,7 +10,7 @@ use super::attributes::Attributes;
 use super::tree::Kind;
 use super::write::{Writer, start_tag};
 
-impl<'d> Writer<'d, '_> {
+impl Writer<'_, '_> {
     pub(super) fn footnote(&mut self, name: &str) {
         let Some((name, _)) = self.document.footnotes.get_key_value(name) else { return };
         let next = self.footnotes.len();

@@ -98,7 +98,6 @@ pub(super) struct Reader<'t, 'd> {
 }
 
 /// What surrounds the words being read.
-#[expect(clippy::struct_excessive_bools, reason = "each is one thing that may surround words")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
     pub(super) in_emphasis: bool,
