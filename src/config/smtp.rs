@@ -377,7 +377,7 @@ mod tests {
     use super::*;
 
     fn read(yaml: &str, password: Option<&str>) -> Result<SmtpConfig, Refusal> {
-        let wire: Wire = serde_yaml::from_str(yaml).unwrap();
+        let wire: Wire = crate::yaml::settings(yaml).unwrap();
         let place = Place { site: "site".into(), settings: None, here: "here".into() };
         check(wire, &place, &|name| password.filter(|_| name == PASSWORD).map(str::to_owned))
     }
