@@ -34,6 +34,15 @@ impl EmailAddress {
     /// Parses a bare address; surrounding blanks are trimmed, the domain is lower-cased and
     /// converted to its ASCII form (RFC 5891 through the WHATWG host parser).
     ///
+    /// ```
+    /// use parution::domain::EmailAddress;
+    ///
+    /// let email = EmailAddress::parse(" Jeanne@Example.ORG ")?;
+    /// assert_eq!(email.as_str(), "Jeanne@example.org");
+    /// assert!(EmailAddress::parse("Jeanne <jeanne@example.org>").is_err());
+    /// # Ok::<(), parution::domain::NotAnAddress>(())
+    /// ```
+    ///
     /// # Errors
     /// Says what is wrong: display names, comments, quoted local parts, routes, address literals,
     /// lists, control characters, over-long parts (RFC 5321 4.5.3.1) are all refused.
