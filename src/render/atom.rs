@@ -158,7 +158,12 @@ fn extension(element: &xml::Element) -> Extension {
     let mut out = Extension {
         name: element.name.to_owned(),
         value: element.text.clone(),
-        attrs: element.attributes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
+        // The library writes these octets as they are: an `&` in an image's address must not end the feed.
+        attrs: element
+            .attributes
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), super::feed::escaped(value)))
+            .collect(),
         ..Extension::default()
     };
     for child in &element.children {
@@ -166,4 +171,20 @@ fn extension(element: &xml::Element) -> Extension {
         out.children.entry(child.name.clone()).or_default().push(child);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{extension, xml};
+
+    #[test]
+    fn an_ampersand_in_an_attribute_is_escaped() {
+        let element = xml::Element {
+            name: "media:thumbnail",
+            attributes: vec![("url", "https://example.org/?a=1&b=2".to_owned())],
+            text: None,
+            children: Vec::new(),
+        };
+        assert_eq!(extension(&element).attrs["url"], "https://example.org/?a=1&amp;b=2");
+    }
 }
