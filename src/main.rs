@@ -29,35 +29,32 @@ fn main() -> ExitCode {
 
 fn obey(cli: &Cli) -> Result<Ending, Fault> {
     let out = &mut Terminal::stdout();
+    let house = || House::open(&cli.global, cli.global.now.unwrap_or_else(clock));
     match &cli.command {
+        // These two work anywhere, site or not.
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "parution", out);
-            return Ok(Ending::Done);
+            Ok(Ending::Done)
         }
         Command::Man { folder } => {
             clap_mangen::generate_to(Cli::command(), folder)?;
             writeln!(out, "manual pages written to {}", folder.display())?;
-            return Ok(Ending::Done);
+            Ok(Ending::Done)
         }
-        _ => {}
-    }
-    let house = House::open(&cli.global, cli.global.now.unwrap_or_else(clock))?;
-    match &cli.command {
-        Command::Run(run) => house.run(run, out),
-        Command::Feeds(feeds) => house.feeds(feeds, out),
-        Command::Preview(preview) => house.preview(preview, out),
-        Command::Send(send) => house.send(send, out),
-        Command::Init => house.init(out),
-        Command::Status(status) => house.status(status, out),
-        Command::Bounces(bounces) => house.bounces(bounces, out),
-        Command::Deliver(deliver) => house.deliver(deliver, out),
-        Command::Backup(backup) => house.backup(backup, out),
-        Command::Check(check) => house.check(check, out),
-        Command::Dkim(verb) => house.dkim(verb, out),
-        Command::Subscribers(verb) => house.subscribers(verb, out),
-        Command::Serve(serve) => house.serve(serve, out),
-        Command::Unsubscribe(unsubscribe) => house.unsubscribe(unsubscribe, out),
-        Command::Completions { .. } | Command::Man { .. } => Ok(Ending::Done),
+        Command::Run(run) => house()?.run(run, out),
+        Command::Feeds(feeds) => house()?.feeds(feeds, out),
+        Command::Preview(preview) => house()?.preview(preview, out),
+        Command::Send(send) => house()?.send(send, out),
+        Command::Init => house()?.init(out),
+        Command::Status(status) => house()?.status(status, out),
+        Command::Bounces(bounces) => house()?.bounces(bounces, out),
+        Command::Deliver(deliver) => house()?.deliver(deliver, out),
+        Command::Backup(backup) => house()?.backup(backup, out),
+        Command::Check(check) => house()?.check(check, out),
+        Command::Dkim(verb) => house()?.dkim(verb, out),
+        Command::Subscribers(verb) => house()?.subscribers(verb, out),
+        Command::Serve(serve) => house()?.serve(serve, out),
+        Command::Unsubscribe(unsubscribe) => house()?.unsubscribe(unsubscribe, out),
     }
 }
 
