@@ -3,6 +3,7 @@
 
 pub mod postgres;
 pub mod server;
+pub mod tls;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

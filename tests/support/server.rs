@@ -1,11 +1,16 @@
 //! A mail server on loopback that answers as a test tells it to, and remembers everything.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::tls::{Identity, Stream};
 
 /// A letter that the server took, whether or not it said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,32 @@ pub enum Do {
     Delay(Duration),
 }
 
-/// The stage is the verb in upper case: `CONNECT`, `EHLO`, `MAIL`, `RCPT`, `DATA`, `DOT`. The
+/// How the server guards itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guard {
+    pub implicit_tls: Option<Identity>,
+    /// Offers STARTTLS, and asks for nothing less before MAIL.
+    pub start_tls: Option<Identity>,
+    pub login: Option<Login>,
+}
+
+/// Who may post letters, and how they say who they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Login {
+    /// As EHLO offers them: `PLAIN LOGIN`.
+    pub mechanisms: &'static str,
+    pub user: &'static str,
+    pub secret: &'static str,
+}
+
+/// A line that a client said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    line: String,
+    in_clear: bool,
+}
+
+/// The stage is the verb in upper case: `CONNECT`, `EHLO`, `STARTTLS`, `AUTH`, `MAIL`, `RCPT`, `DATA`, `DOT`. The
 /// number says how often this recipient (or, before RCPT, any client) came to that stage.
 type Script = dyn Fn(&str, &str, usize) -> Option<Do> + Send + Sync;
 
@@ -47,8 +77,9 @@ pub struct Server {
 struct Shared {
     script: Box<Script>,
     offers: Vec<&'static str>,
+    guard: Guard,
     taken: Mutex<Vec<Taken>>,
-    commands: Mutex<Vec<String>>,
+    said: Mutex<Vec<Said>>,
     seen: Mutex<std::collections::HashMap<(String, String), usize>>,
     connections: AtomicUsize,
     open: AtomicUsize,
@@ -61,11 +92,26 @@ impl Server {
     }
 
     pub fn scripted(script: impl Fn(&str, &str, usize) -> Option<Do> + Send + Sync + 'static) -> Self {
-        Self::offering(&["PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES"], script)
+        Self::guarded(Guard::default(), script)
+    }
+
+    pub fn guarded(
+        guard: Guard,
+        script: impl Fn(&str, &str, usize) -> Option<Do> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(&["PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES"], guard, script)
     }
 
     pub fn offering(
         offers: &[&'static str],
+        script: impl Fn(&str, &str, usize) -> Option<Do> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(offers, Guard::default(), script)
+    }
+
+    fn start(
+        offers: &[&'static str],
+        guard: Guard,
         script: impl Fn(&str, &str, usize) -> Option<Do> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -73,8 +119,9 @@ impl Server {
         let shared = Arc::new(Shared {
             script: Box::new(script),
             offers: offers.to_vec(),
+            guard,
             taken: Mutex::default(),
-            commands: Mutex::default(),
+            said: Mutex::default(),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -83,11 +130,12 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
+                let _ = stream.set_nodelay(true);
+                let _ = stream.set_read_timeout(Some(Duration::from_mins(1)));
                 thread::spawn(move || {
                     let number = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
                     shared.open.fetch_add(1, Ordering::SeqCst);
-                    let _ = converse(&shared, &stream, number);
-                    let _ = stream.shutdown(Shutdown::Both);
+                    let _ = converse(&shared, Stream::Plain(stream), number);
                     shared.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -113,7 +161,13 @@ impl Server {
 
     /// Every line that clients said, letters left out.
     pub fn commands(&self) -> Vec<String> {
-        self.shared.commands.lock().unwrap().clone()
+        self.shared.said.lock().unwrap().iter().map(|said| said.line.clone()).collect()
+    }
+
+    /// Those that anyone on the way could have read.
+    pub fn commands_in_clear(&self) -> Vec<String> {
+        let said = self.shared.said.lock().unwrap();
+        said.iter().filter(|said| said.in_clear).map(|said| said.line.clone()).collect()
     }
 
     pub fn connections(&self) -> usize {
@@ -121,25 +175,28 @@ impl Server {
     }
 }
 
-fn converse(shared: &Shared, stream: &TcpStream, connection: usize) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
-    let (mut input, mut output) = (BufReader::new(stream), stream);
-    let mut say = |line: &str| output.write_all(format!("{line}\r\n").as_bytes());
+fn converse(shared: &Shared, stream: Stream, connection: usize) -> std::io::Result<()> {
+    let guard = shared.guard;
+    let mut client = BufReader::new(match guard.implicit_tls {
+        Some(identity) => stream.accept_tls(identity)?,
+        None => stream,
+    });
     let (mut sender, mut recipient) = (String::new(), String::new());
     let mut last: Option<usize> = None;
+    let mut logged_in = false;
     match ask(shared, "CONNECT", "") {
-        Some(Do::Say(line)) => return say(line),
+        Some(Do::Say(line)) => return say(&mut client, line),
         Some(Do::Close) => return Ok(()),
-        _ => say("220 mail.example.org ESMTP")?,
+        _ => say(&mut client, "220 mail.example.org ESMTP")?,
     }
     loop {
         let mut line = Vec::new();
-        if input.by_ref().take(4096).read_until(b'\n', &mut line)? == 0 {
+        if client.by_ref().take(4096).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-        shared.commands.lock().unwrap().push(line.clone());
+        let in_clear = client.get_ref().is_clear();
+        shared.said.lock().unwrap().push(Said { line: line.clone(), in_clear });
         if let Some(at) = last.take() {
             shared.taken.lock().unwrap()[at].known = true;
         }
@@ -151,7 +208,7 @@ fn converse(shared: &Shared, stream: &TcpStream, connection: usize) -> std::io::
         };
         match ask(shared, &verb, &about) {
             Some(Do::Say(answer)) => {
-                say(answer)?;
+                say(&mut client, answer)?;
                 if answer.starts_with("421") {
                     return Ok(());
                 }
@@ -166,31 +223,47 @@ fn converse(shared: &Shared, stream: &TcpStream, connection: usize) -> std::io::
         }
         match verb.as_str() {
             "EHLO" => {
-                let mut lines = vec!["mail.example.org"];
-                lines.extend(&shared.offers);
+                let mut lines = vec!["mail.example.org".to_owned()];
+                lines.extend(shared.offers.iter().map(|offer| (*offer).to_owned()));
+                if in_clear && guard.start_tls.is_some() {
+                    lines.push("STARTTLS".to_owned());
+                } else if let Some(login) = guard.login {
+                    lines.push(format!("AUTH {}", login.mechanisms));
+                }
                 let final_line = lines.len() - 1;
                 for (i, offer) in lines.iter().enumerate() {
-                    say(&format!("250{}{offer}", if i == final_line { ' ' } else { '-' }))?;
+                    say(&mut client, &format!("250{}{offer}", if i == final_line { ' ' } else { '-' }))?;
                 }
             }
-            "HELO" | "NOOP" => say("250 2.0.0 fine")?,
+            "HELO" | "NOOP" => say(&mut client, "250 2.0.0 fine")?,
             "RSET" => {
                 recipient.clear();
-                say("250 2.0.0 forgotten")?;
+                say(&mut client, "250 2.0.0 forgotten")?;
             }
+            "STARTTLS" if in_clear && guard.start_tls.is_some() => {
+                say(&mut client, "220 2.0.0 go on")?;
+                let identity = guard.start_tls.expect("just seen");
+                client = BufReader::new(client.into_inner().accept_tls(identity)?);
+            }
+            "AUTH" => {
+                let login = guard.login.expect("nobody logs in where it was not offered");
+                logged_in = log_in(&mut client, &login, &line)?;
+                say(&mut client, if logged_in { "235 2.7.0 welcome" } else { "535 5.7.8 wrong" })?;
+            }
+            "MAIL" if guard.login.is_some() && !logged_in => say(&mut client, "530 5.7.0 log in first")?,
             "MAIL" => {
                 line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut sender);
                 recipient.clear();
-                say("250 2.1.0 fine")?;
+                say(&mut client, "250 2.1.0 fine")?;
             }
             "RCPT" => {
                 recipient = about;
-                say("250 2.1.5 fine")?;
+                say(&mut client, "250 2.1.5 fine")?;
             }
-            "DATA" if recipient.is_empty() => say("554 5.5.1 no valid recipients")?,
+            "DATA" if recipient.is_empty() => say(&mut client, "554 5.5.1 no valid recipients")?,
             "DATA" => {
-                say("354 go on")?;
-                let letter = read_letter(&mut input)?;
+                say(&mut client, "354 go on")?;
+                let letter = read_letter(&mut client)?;
                 let taken = Taken {
                     sender: sender.clone(),
                     recipient: recipient.clone(),
@@ -205,7 +278,7 @@ fn converse(shared: &Shared, stream: &TcpStream, connection: usize) -> std::io::
                 };
                 match ask(shared, "DOT", &recipient) {
                     Some(Do::Say(answer)) => {
-                        say(answer)?;
+                        say(&mut client, answer)?;
                         if answer.starts_with("421") {
                             return Ok(());
                         }
@@ -217,23 +290,55 @@ fn converse(shared: &Shared, stream: &TcpStream, connection: usize) -> std::io::
                     }
                     Some(Do::KeepAndSay(answer)) => {
                         keep(taken);
-                        say(answer)?;
+                        say(&mut client, answer)?;
                     }
                     other => {
                         let at = keep(taken);
                         if let Some(Do::Delay(span)) = other {
                             thread::sleep(span);
                         }
-                        say("250 2.0.0 queued")?;
+                        say(&mut client, "250 2.0.0 queued")?;
                         last = Some(at);
                     }
                 }
                 recipient.clear();
             }
-            "QUIT" => return say("221 2.0.0 bye"),
-            _ => say("502 5.5.1 what")?,
+            "QUIT" => return say(&mut client, "221 2.0.0 bye"),
+            _ => say(&mut client, "502 5.5.1 what")?,
         }
     }
+}
+
+fn say(client: &mut BufReader<Stream>, line: &str) -> std::io::Result<()> {
+    let stream = client.get_mut();
+    stream.write_all(format!("{line}\r\n").as_bytes())?;
+    stream.flush()
+}
+
+/// Hears a log-in out (RFC 4954; XOAUTH2 as Google and Microsoft describe it).
+fn log_in(client: &mut BufReader<Stream>, login: &Login, line: &str) -> std::io::Result<bool> {
+    let mut answer = |challenge: &str| {
+        say(client, &format!("334 {}", BASE64.encode(challenge)))?;
+        let mut line = String::new();
+        client.read_line(&mut line)?;
+        std::io::Result::Ok(line.trim_end().to_owned())
+    };
+    let decode = |text: &str| String::from_utf8(BASE64.decode(text).unwrap_or_default()).unwrap_or_default();
+    let Login { user, secret, .. } = login;
+    let mut words = line.split(' ').skip(1);
+    let (mechanism, first) = (words.next().unwrap_or_default(), words.next());
+    assert!(login.mechanisms.split(' ').any(|offered| offered == mechanism), "{mechanism} was not offered");
+    Ok(match mechanism {
+        "PLAIN" => decode(first.unwrap_or_default()) == format!("\0{user}\0{secret}"),
+        "LOGIN" => decode(&answer("Username:")?) == *user && decode(&answer("Password:")?) == *secret,
+        "XOAUTH2" => {
+            let right =
+                decode(first.unwrap_or_default()) == format!("user={user}\x01auth=Bearer {secret}\x01\x01");
+            // The reason of a refusal comes in a challenge, which wants an empty answer.
+            right || !answer("{\"status\":\"401\"}")?.is_empty()
+        }
+        _ => false,
+    })
 }
 
 /// Counts, and asks the script.
@@ -248,7 +353,7 @@ fn ask(shared: &Shared, stage: &str, recipient: &str) -> Option<Do> {
 }
 
 /// Up to the final dot; only CRLF ends a line.
-fn read_letter(input: &mut BufReader<&TcpStream>) -> std::io::Result<Vec<u8>> {
+fn read_letter(input: &mut BufReader<Stream>) -> std::io::Result<Vec<u8>> {
     let mut letter = Vec::new();
     loop {
         let mut line = Vec::new();

@@ -1,5 +1,7 @@
 //! Delivery, told as stories: a ledger with readers on one side, a mail server on the other.
 
+mod protected;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
