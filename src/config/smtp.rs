@@ -151,7 +151,7 @@ pub(super) fn check(wire: Wire, place: &Place, environment: Environment) -> Resu
             EmailAddress::parse(&text)
                 .ok()
                 // A `+` and a token of 32 letters must still fit (RFC 5321 4.5.3.1.1).
-                .filter(|address| address.local().len() <= 64 - 33)
+                .filter(|address| address.is_ascii() && address.local().len() <= 64 - 33)
                 .ok_or_else(|| {
                     Refusal::of(
                         "smtp.return_path",

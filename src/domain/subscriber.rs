@@ -10,8 +10,9 @@ use super::Language;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(pub i64);
 
-/// An address that a letter can be sent to: a bare RFC 5321 mailbox with a dot-atom local part and
-/// a DNS domain (IDN in its `xn--` form, lower case). Exists only if it was parsed.
+/// An address that a letter can be sent to: a bare RFC 5321 mailbox with a dot-atom local part, in
+/// which letters of any script may stand (RFC 6531), and a DNS domain (IDN in its `xn--` form, lower
+/// case). Exists only if it was parsed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailAddress {
     address: String,
@@ -67,13 +68,12 @@ impl EmailAddress {
         if local.len() > 64 {
             return Err(NotAnAddress("the part before the @ is over 64 octets"));
         }
-        if !local.is_ascii() {
-            return Err(NotAnAddress("letters beyond ASCII before the @, which few mail servers accept"));
-        }
         // RFC 5322 atext without `%` and `!`, which old relays read as a route to another host, and
         // without `|` and the back quote, which old delivery agents hand to a shell.
-        let atom = |b: u8| b.is_ascii_alphanumeric() || b"#$&'*+-/=?^_{}~.".contains(&b);
-        if !local.bytes().all(atom) {
+        let atom = |c: char| {
+            c.is_ascii_alphanumeric() || "#$&'*+-/=?^_{}~.".contains(c) || is_letter_beyond_ascii(c)
+        };
+        if !local.chars().all(atom) {
             return Err(NotAnAddress("a character before the @ that could send the letter elsewhere"));
         }
         if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
@@ -112,10 +112,16 @@ impl EmailAddress {
         Ok(ascii)
     }
 
-    /// The whole address, ASCII only.
+    /// The whole address; ASCII for nearly everyone.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.address
+    }
+
+    /// Whether it is ASCII only; servers take another one if they know SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.address.is_ascii()
     }
 
     #[must_use]
@@ -142,6 +148,14 @@ impl EmailAddress {
         let first = self.local().chars().next().unwrap_or('?');
         format!("{first}…@{}", self.domain())
     }
+}
+
+/// A letter of another script that stays what it is: one that Unicode would turn into ASCII (a
+/// full-width `a`, a long s) could send mail to somebody else, as could one made of two characters.
+fn is_letter_beyond_ascii(c: char) -> bool {
+    let stays =
+        || url::Host::parse(&format!("{c}.example")).is_ok_and(|host| host.to_string().starts_with("xn--"));
+    !c.is_ascii() && c.is_alphanumeric() && stays()
 }
 
 impl fmt::Debug for EmailAddress {
@@ -285,9 +299,13 @@ mod tests {
             ("a@BüCHER.example", "a@xn--bcher-kva.example"),
             ("a@example.org.", "a@example.org"),
             ("bounces+a=b.example@example.org", "bounces+a=b.example@example.org"),
+            ("Élise@example.org", "Élise@example.org"),
+            ("用户@example.org", "用户@example.org"),
         ] {
             assert_eq!(EmailAddress::parse(text).unwrap().as_str(), parsed);
         }
+        assert!(!EmailAddress::parse("élise@example.org").unwrap().is_ascii());
+        assert!(EmailAddress::parse("a@bücher.example").unwrap().is_ascii());
     }
 
     #[test]
@@ -311,7 +329,13 @@ mod tests {
             "a.@example.org",
             "a@-example.org",
             "a@example..org",
-            "é@example.org",
+            "e\u{301}lise@example.org",
+            "\u{ff41}@example.org",
+            "\u{17f}am@example.org",
+            "ab\u{200d}c@example.org",
+            "\u{202e}abc@example.org",
+            "a\u{ff20}b@example.org",
+            "😀@example.org",
             "-oQ/tmp@example.org",
             "a(c)@example.org",
             "a@xn--example-.org",

@@ -86,7 +86,9 @@ impl Mold {
         for piece in &self.pieces {
             match piece {
                 Piece::Same(same) => out.extend_from_slice(same),
-                Piece::To => out.extend_from_slice(reader.to.as_str().as_bytes()),
+                // The header stays ASCII whoever reads, so that every server on the way takes it.
+                Piece::To if reader.to.is_ascii() => out.extend_from_slice(reader.to.as_str().as_bytes()),
+                Piece::To => out.extend_from_slice(b"undisclosed-recipients:;"),
                 Piece::MessageId => out.extend_from_slice(reader.message_id.as_bytes()),
                 Piece::Token => out.extend_from_slice(reader.token.as_bytes()),
             }

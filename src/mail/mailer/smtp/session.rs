@@ -30,6 +30,7 @@ pub struct Session<'m> {
 struct Offers {
     start_tls: bool,
     pipelining: bool,
+    smtputf8: bool,
     size: Option<usize>,
     auth: Vec<String>,
 }
@@ -93,10 +94,15 @@ impl<'m> Session<'m> {
             );
             return Err(Answer { outcome: Outcome::LetterRefused(what), bounce: None, slow_down: false });
         }
+        let utf8 = if envelope.recipient.is_ascii() { "" } else { " SMTPUTF8" };
+        if !utf8.is_empty() && !self.offers.smtputf8 {
+            let what = format!("{} does not know SMTPUTF8, which this address needs", self.relay.name());
+            return Err(Answer { outcome: Outcome::Refused(what), bounce: None, slow_down: false });
+        }
         self.left = self.left.saturating_sub(1);
         let sender = envelope.sender.map_or("", |sender| sender.as_str());
         let size = if self.offers.size.is_some() { format!(" SIZE={size}") } else { String::new() };
-        let mail = format!("MAIL FROM:<{sender}>{size}\r\n");
+        let mail = format!("MAIL FROM:<{sender}>{size}{utf8}\r\n");
         let rcpt = format!("RCPT TO:<{}>\r\n", envelope.recipient.as_str());
         let reset = std::mem::replace(&mut self.state, State::Begun) == State::Begun;
         if self.offers.pipelining {
@@ -345,6 +351,7 @@ impl Offers {
             match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
                 "STARTTLS" => offers.start_tls = true,
                 "PIPELINING" => offers.pipelining = true,
+                "SMTPUTF8" => offers.smtputf8 = true,
                 "SIZE" => offers.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
                 "AUTH" => offers.auth = words.map(str::to_owned).collect(),
                 _ => {}
