@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::digest::{self, ByHand, Made, Style};
 use super::{Fault, digest::wishes};
-use crate::domain::{Digest, DigestId, Frequency, Occasion, Problem};
+use crate::domain::{Article, Digest, DigestId, Frequency, Occasion, Problem, segments};
 use crate::ledger::{self, Ledger, ReaderGroup};
 use crate::read::folder::Scan;
 
@@ -17,15 +17,14 @@ pub enum Cutting {
         digest: DigestId,
         deliveries: u64,
         subject: String,
+        /// How many of its articles are in no reader's topics.
+        unwanted: usize,
         problems: Vec<Problem>,
     },
-    /// Nobody subscribes, or nobody whose topics these articles are.
+    /// Nobody subscribes; or nobody's topics are what an editor chose by hand.
     NoReaders,
     /// The letter must not go out as it is.
-    Flawed {
-        flaws: Vec<String>,
-        problems: Vec<Problem>,
-    },
+    Flawed { flaws: Vec<String>, problems: Vec<Problem> },
     /// Another run announced some of the articles meanwhile; nothing was cut.
     Overtaken,
     /// A digest by hand had this name before.
@@ -79,18 +78,24 @@ pub fn cut(digesting: &Digesting, scan: &Scan, ledger: &mut dyn Ledger) -> Resul
         if groups.is_empty() {
             return Ok(Cutting::NoReaders);
         }
+        let unwanted = unwanted(digesting.chosen, scan, &groups);
         let (served, others): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|group| digesting.audience.holds(group));
-        // A list of monthly readers alone still announces its articles, to nobody yet: their own
+        // Articles that no reader asked for are announced all the same, to nobody: they would pile up
+        // and fall upon the first who does. So are those of a list of monthly readers alone, whose own
         // letter takes them up from there.
-        let made = make(digesting, scan, &wishes(&served), ledger)?;
+        let mut made = make(digesting, scan, &wishes(&served), ledger)?;
+        let mut readers = made.readers(&served);
+        if made.editions.is_empty() && digesting.audience != Audience::All {
+            made = make(digesting, scan, &[], ledger)?;
+            readers = served.into_iter().map(|group| (group, None)).collect();
+        }
         if made.editions.is_empty() {
             return Ok(Cutting::NoReaders);
         }
         if !made.flaws.is_empty() && !digesting.force {
             return Ok(Cutting::Flawed { flaws: made.flaws, problems: made.problems });
         }
-        let mut readers = made.readers(&served);
         readers.extend(others.into_iter().map(|group| (group, None)));
         let subject = made.editions[0].subject.clone();
         let digest = Digest {
@@ -101,7 +106,7 @@ pub fn cut(digesting: &Digesting, scan: &Scan, ledger: &mut dyn Ledger) -> Resul
         };
         match ledger.cut(&digest, &readers)? {
             ledger::Cut::Made { digest, deliveries } => {
-                return Ok(Cutting::Cut { digest, deliveries, subject, problems: made.problems });
+                return Ok(Cutting::Cut { digest, deliveries, subject, unwanted, problems: made.problems });
             }
             ledger::Cut::AlreadyAnnounced(_) => return Ok(Cutting::Overtaken),
             ledger::Cut::NameTaken(digest) => return Ok(Cutting::NameTaken(digest)),
@@ -112,6 +117,13 @@ pub fn cut(digesting: &Digesting, scan: &Scan, ledger: &mut dyn Ledger) -> Resul
         }
     }
     Err(Fault("the list of readers changes faster than a digest can be cut; run again".to_owned()))
+}
+
+/// How many of the chosen articles no reader has among their topics, however often they want letters.
+fn unwanted(chosen: &[usize], scan: &Scan, groups: &[ReaderGroup]) -> usize {
+    let articles: Vec<&Article> = chosen.iter().map(|&at| &scan.articles[at]).collect();
+    let segments = segments(&wishes(groups), &articles, &scan.site.language);
+    articles.iter().filter(|article| !segments.iter().any(|s| s.articles.contains(&article.id))).count()
 }
 
 /// Makes the editions, cuts nothing; for previews too.

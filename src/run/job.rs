@@ -110,8 +110,18 @@ pub fn run(
         if let Cutting::Cut { problems: more, .. } | Cutting::Flawed { problems: more, .. } = &cutting {
             problems.extend(more.iter().cloned());
         }
-        if matches!(cutting, Cutting::Cut { .. }) {
-            ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+        match cutting {
+            Cutting::Cut { .. } => {
+                ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+            }
+            Cutting::NoReaders => {
+                let passed = news::pass_over(&news.selection, &articles, ledger, job.now)?;
+                if passed > 0 {
+                    let passed = plural(passed as u64, "older one");
+                    writeln!(out, "digest: {passed} will not be mailed: nobody was there to read them")?;
+                }
+            }
+            _ => {}
         }
     }
     if let Some(due) = monthly::due(scan, ledger, job.now)? {
@@ -268,9 +278,13 @@ fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Wri
 
 pub(super) fn tell_cutting(cutting: &Cutting, articles: usize, out: &mut dyn Write) -> Result<Ending, Fault> {
     match cutting {
-        Cutting::Cut { digest, deliveries, subject, .. } => {
+        Cutting::Cut { digest, deliveries, subject, unwanted, .. } => {
             let (articles, readers) = (plural(articles as u64, "article"), plural(*deliveries, "reader"));
-            writeln!(out, "digest {digest}: «{subject}», {articles} for {readers}")?;
+            write!(out, "digest {digest}: «{subject}», {articles} for {readers}")?;
+            if *unwanted > 0 {
+                write!(out, "; {unwanted} of them in nobody's topics")?;
+            }
+            writeln!(out)?;
             return Ok(Ending::Done);
         }
         Cutting::NoReaders => {

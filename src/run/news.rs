@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::Fault;
 use crate::domain::{Article, ArticleId, Guid, KnownArticle};
 use crate::ledger::Ledger;
-use crate::select::{self, FirstRun, Guard, Policy, Selection};
+use crate::select::{self, FirstRun, Guard, Policy, Reason, Selection};
 
 /// What a scan means, given the ledger.
 #[derive(Debug)]
@@ -99,6 +99,31 @@ pub fn record(news: &News, ledger: &mut dyn Ledger, now: DateTime<Utc>) -> Resul
     }
     ledger.remember(&news.rows)?;
     Ok(true)
+}
+
+/// While nobody subscribes, no more than one digest waits for the first reader: of what is beyond
+/// it, the oldest are taken as known. Says how many.
+///
+/// # Errors
+/// When the ledger fails.
+pub fn pass_over(
+    selection: &Selection,
+    articles: &[Article],
+    ledger: &mut dyn Ledger,
+    now: DateTime<Utc>,
+) -> Result<usize, Fault> {
+    let beyond = selection.left_out.iter().filter(|(_, reason)| *reason == Reason::Overflow).count();
+    let passed: Vec<&Guid> = selection.chosen.iter().take(beyond).map(|&at| &articles[at].guid).collect();
+    if passed.is_empty() {
+        return Ok(0);
+    }
+    let mut rows = ledger.known_articles()?;
+    rows.retain(|row| passed.contains(&&row.guid));
+    for row in &mut rows {
+        row.announced = Some(now);
+    }
+    ledger.remember(&rows)?;
+    Ok(rows.len())
 }
 
 /// Whether a row says something else; instants are compared, offsets are the site's business.

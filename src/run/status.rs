@@ -162,6 +162,9 @@ fn counts(tally: &Tally) -> Value {
 
 /// `498 of 500 sent, 2 waiting`: what is zero is left out.
 fn tally(tally: &Tally) -> String {
+    if tally.total() == 0 {
+        return "for nobody: no reader asked for these articles at this time".to_owned();
+    }
     let mut text = format!("{} of {} sent", tally.sent, tally.total());
     for (state, count) in by_state(tally).into_iter().skip(1).filter(|(_, count)| *count > 0) {
         text.push_str(&format!(", {count} {}", state.replace('_', " ")));
@@ -220,6 +223,7 @@ mod tests {
     fn a_tally_says_what_there_is() {
         let some = Tally { sent: 498, waiting: 1, in_doubt: 1, ..Tally::default() };
         assert_eq!(tally(&some), "498 of 500 sent, 1 waiting, 1 in doubt");
+        assert!(tally(&Tally::default()).starts_with("for nobody"));
         assert_eq!(tally(&Tally { sent: 3, ..Tally::default() }), "3 of 3 sent");
     }
 }
