@@ -618,6 +618,8 @@ fn every_answer_says_what_browsers_may_do_with_it() {
         assert!(policy.contains("frame-ancestors 'none'"), "{path}");
         assert_eq!(reply.field("referrer-policy"), Some("no-referrer"), "{path}");
         assert_eq!(reply.field("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(reply.field("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(reply.field("cross-origin-opener-policy"), Some("same-origin"), "{path}");
         assert!(reply.field("set-cookie").is_none(), "{path}");
     }
     assert_eq!(service.get(&format!("unsubscribe/{token}")).field("cache-control"), Some("no-store"));
@@ -690,16 +692,73 @@ fn what_is_too_big_or_smuggled_is_refused_before_it_is_read() {
 
 #[test]
 fn a_slow_header_is_cut_off_and_others_are_served() {
-    let service = Service::start_with("/", |settings| settings.connections = 4);
-    let mut slow = TcpStream::connect(service.address).unwrap();
-    slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ").unwrap();
+    let service = Service::start_with("/", |settings| {
+        settings.connections = 2;
+        settings.header_time = Duration::from_secs(2);
+    });
+    let slow = || {
+        let mut slow = TcpStream::connect(service.address).unwrap();
+        slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ").unwrap();
+        slow
+    };
+    let mut first = slow();
     let begun = Instant::now();
     assert_eq!(service.get("healthz").status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(1), "one slow client is in nobody's way");
+    // Two take all the places there are: the next one waits until they are cut off, and no longer.
+    let _second = slow();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(service.get("healthz").status, 200);
+    assert!(begun.elapsed() > Duration::from_millis(1500), "there are two places");
+    assert!(begun.elapsed() < Duration::from_secs(8), "the header time-out ends it");
     let mut rest = Vec::new();
-    let _ = slow.read_to_end(&mut rest);
-    assert!(begun.elapsed() < Duration::from_secs(15), "the header time-out ends it");
+    let _ = first.read_to_end(&mut rest);
     assert!(!rest.starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn a_body_that_trickles_in_is_cut_off() {
+    let service = Service::start_with("/", |settings| settings.answer_time = Duration::from_secs(1));
+    let mut slow = TcpStream::connect(service.address).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    slow.write_all(b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nemail=").unwrap();
+    let begun = Instant::now();
+    let mut answer = Vec::new();
+    let _ = slow.read_to_end(&mut answer);
+    assert!(begun.elapsed() < Duration::from_secs(8), "the answer's time-out ends it");
+    assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn nothing_that_a_client_says_comes_back_in_a_header_or_as_markup() {
+    let mut service = Service::start();
+    let token = service.add("anne@example.org");
+    let nasty = "%0d%0aX-Marker:%20marker%22%3E%3Cb%3Emarker";
+    let fields = "User-Agent: marker\r\nReferer: https://marker.example/\r\nX-Marker: marker\r\n\
+                  Accept-Language: marker\r\nOrigin: https://marker.example\r\n";
+    for path in [
+        format!("?lang={nasty}"),
+        format!("{nasty}.xml"),
+        format!("confirm/{nasty}"),
+        format!("unsubscribe/{nasty}"),
+        format!("unsubscribe/{token}?lang={nasty}"),
+        format!("preferences/{nasty}"),
+        format!("erase/{nasty}"),
+        format!("archive/{nasty}"),
+    ] {
+        let form = format!("lang={nasty}&email={nasty}&topic={nasty}&language={nasty}");
+        let asked = service.ask("GET", &path, fields);
+        let posted = service.post_with(&path, &form, fields);
+        for reply in [asked, posted] {
+            assert!(reply.status >= 200, "{path}");
+            assert!(!reply.head.to_lowercase().contains("marker"), "{path}: {}", reply.head);
+            assert!(!reply.body.contains("<b>marker"), "{path}: {}", reply.body);
+            assert!(!reply.body.contains("unsubscribe/%") && !reply.body.contains("confirm/%"), "{path}");
+        }
+    }
+    let wrong = service.post("subscribe", &format!("email={nasty}"));
+    assert!(wrong.body.contains("marker") && !wrong.body.contains("<b>marker"), "shown as text");
 }
 
 #[test]

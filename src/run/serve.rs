@@ -11,8 +11,10 @@
 //!
 //! axum and tokio live here and nowhere else.
 
+mod archive;
 pub mod client;
 mod files;
+mod form;
 mod limits;
 mod listen;
 pub mod post;
@@ -22,6 +24,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -50,6 +53,10 @@ pub struct Settings {
     pub rates: Rates,
     /// Open at a time; the next one waits.
     pub connections: usize,
+    /// A client that is slower than this at its header is a `slowloris`.
+    pub header_time: Duration,
+    /// From the header to the end of the answer; a body that trickles in is cut off too.
+    pub answer_time: Duration,
     /// Where the feeds are published.
     pub feeds: PathBuf,
 }
@@ -63,6 +70,8 @@ impl Settings {
             trusted_proxies: Vec::new(),
             rates: Rates::default(),
             connections: 1024,
+            header_time: Duration::from_secs(10),
+            answer_time: Duration::from_secs(30),
             feeds,
         }
     }
@@ -107,7 +116,11 @@ pub fn serve(serving: Serving, listener: TcpListener, stop: Stop) -> Result<Endi
         post,
     };
     let writer = std::thread::Builder::new().name("letters".to_owned()).spawn(move || writing.work(&jobs))?;
-    let connections = settings.connections;
+    let bounds = listen::Bounds {
+        connections: settings.connections,
+        header_time: settings.header_time,
+        answer_time: settings.answer_time,
+    };
     let service = Arc::new(Service {
         style: files::Kept::new(
             crate::render::pages::style(&theme).into_bytes(),
@@ -124,7 +137,7 @@ pub fn serve(serving: Serving, listener: TcpListener, stop: Stop) -> Result<Endi
         clock,
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(listen::answer_until(service, listener, connections, stop))?;
+    runtime.block_on(listen::answer_until(service, listener, bounds, stop))?;
     // The last sender went with the service: the writer ends when its work is done.
     drop(runtime);
     writer.join().map_err(|_| Fault("the thread that writes letters came to grief".to_owned()))?;

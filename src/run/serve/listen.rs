@@ -21,28 +21,32 @@ use tracing::{debug, warn};
 use super::routes::{LONGEST_BODY, router};
 use super::{Service, Stop};
 
-/// A client that is slower than this at its header is a `slowloris`.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-/// From the header to the end of the answer.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Answers that were begun when the service is stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// Request line and header fields together; more gets 431.
 const LARGEST_HEADER: usize = 16 * 1024;
 
+/// What clients may take of our time and room.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub connections: usize,
+    pub header_time: Duration,
+    pub answer_time: Duration,
+}
+
 pub async fn answer_until(
     service: Arc<Service>,
     listener: TcpListener,
-    connections: usize,
+    bounds: Bounds,
     stop: Stop,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(connections));
+    let places = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     let router = router(Arc::clone(&service));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).max_buf_size(LARGEST_HEADER);
+    http.timer(TokioTimer::new()).header_read_timeout(bounds.header_time).max_buf_size(LARGEST_HEADER);
     let mut stopped = std::pin::pin!(stopped(stop));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
@@ -63,7 +67,9 @@ pub async fn answer_until(
         let (service, router) = (Arc::clone(&service), router.clone());
         let connection = http.serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| answer(Arc::clone(&service), router.clone(), peer, request)),
+            service_fn(move |request| {
+                answer(Arc::clone(&service), router.clone(), peer, bounds.answer_time, request)
+            }),
         );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -102,6 +108,7 @@ async fn answer(
     service: Arc<Service>,
     mut router: axum::Router,
     peer: SocketAddr,
+    time: Duration,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let mut response = if let Some(status) = refused(&request) {
@@ -115,7 +122,7 @@ async fn answer(
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(ConnectInfo(peer));
         let request = Request::from_parts(parts, Body::new(body));
-        match tokio::time::timeout(ANSWER_TIME, router.call(request)).await {
+        match tokio::time::timeout(time, router.call(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),

@@ -13,25 +13,21 @@ use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tracing::error;
-use url::form_urlencoded;
 
-use super::files::Kept;
+use super::archive::{archive, archive_feed, archived, sitemap};
+use super::form::{Fields, lang_of};
 use super::post::Job;
 use super::{Service, client};
-use crate::domain::{DigestId, EmailAddress, Frequency, Language, Subscriber};
-use crate::ledger::{Asking, Choice, LedgerError, Membership};
-use crate::render::pages::{self, ArchivedLetter, Form, Page};
+use crate::domain::{EmailAddress, Frequency};
+use crate::ledger::{Asking, LedgerError, Membership};
+use crate::render::pages::{self, Form, Page};
 use crate::render::words::PageWords;
 
 /// The longest form, octets.
 pub const LONGEST_BODY: usize = 16 * 1024;
 
-/// Digests in the archive's list, and in its feed.
-const ARCHIVE: usize = 500;
-const ARCHIVE_FEED: usize = 20;
-
-type Answer = Response<Body>;
-type App = State<Arc<Service>>;
+pub(super) type Answer = Response<Body>;
+pub(super) type App = State<Arc<Service>>;
 
 pub fn router(service: Arc<Service>) -> Router {
     let root = service.house.root.clone();
@@ -198,31 +194,39 @@ async fn choose(State(service): App, Path(token): Path<String>, headers: HeaderM
 }
 
 async fn send_data(
-    State(service): App,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    service: App,
+    peer: ConnectInfo<SocketAddr>,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let words = service.words_of(Fields::read(&body).one("lang"), &headers);
-    if !service.may_write(service.client(peer.ip(), &headers)) {
-        return service.too_many(words);
-    }
-    service.hand_over(Job::Data(token, words), words, &Page::DataSent)
+    ask_for_letter(&service, peer, &headers, &body, |words| Job::Data(token, words), &Page::DataSent)
 }
 
 async fn forget(
-    State(service): App,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    service: App,
+    peer: ConnectInfo<SocketAddr>,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let words = service.words_of(Fields::read(&body).one("lang"), &headers);
-    if !service.may_write(service.client(peer.ip(), &headers)) {
+    ask_for_letter(&service, peer, &headers, &body, |words| Job::Forget(token, words), &Page::ForgetAsked)
+}
+
+/// Has a letter written to the holder of a token, if there is one; the page is the same if not.
+fn ask_for_letter(
+    service: &Service,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: &HeaderMap,
+    body: &[u8],
+    job: impl FnOnce(&'static PageWords) -> Job,
+    page: &Page<'_>,
+) -> Answer {
+    let words = service.words_of(Fields::read(body).one("lang"), headers);
+    if !service.may_write(service.client(peer.ip(), headers)) {
         return service.too_many(words);
     }
-    service.hand_over(Job::Forget(token, words), words, &Page::ForgetAsked)
+    service.hand_over(job(words), words, page)
 }
 
 async fn show_erase(
@@ -243,66 +247,6 @@ async fn erase(State(service): App, Path(token): Path<String>, headers: HeaderMa
         Ok(false) => service.page(StatusCode::GONE, words, &Page::LinkExpired),
         Err(fault) => service.out_of_order(words, &fault),
     }
-}
-
-async fn archive(State(service): App, query: RawQuery, headers: HeaderMap) -> Answer {
-    let words = service.words(&query, &headers);
-    match service.ask(|ledger| ledger.archive(ARCHIVE)).await {
-        Ok(digests) => {
-            let letters: Vec<ArchivedLetter> = digests
-                .into_iter()
-                .map(|digest| ArchivedLetter {
-                    number: digest.id.0,
-                    subject: digest.subject,
-                    cut_at: digest.cut_at.with_timezone(&service.timezone).fixed_offset(),
-                    text: String::new(),
-                })
-                .collect();
-            cached(service.page(StatusCode::OK, words, &Page::Archive(&letters)))
-        }
-        Err(fault) => service.out_of_order(words, &fault),
-    }
-}
-
-async fn archived(
-    State(service): App,
-    Path(number): Path<String>,
-    query: RawQuery,
-    headers: HeaderMap,
-) -> Answer {
-    let words = service.words(&query, &headers);
-    let Ok(number) = number.parse::<i64>() else {
-        return service.page(StatusCode::NOT_FOUND, words, &Page::NotFound);
-    };
-    match service.ask(move |ledger| ledger.archived(DigestId(number), words.language)).await {
-        // The letter as it was frozen: its styles stand in it, its images on the site.
-        Ok(Some(html)) => cached(
-            (
-                [
-                    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-                    (header::CONTENT_SECURITY_POLICY, LETTER_POLICY),
-                ],
-                html,
-            )
-                .into_response(),
-        ),
-        Ok(None) => service.page(StatusCode::NOT_FOUND, words, &Page::NotFound),
-        Err(fault) => service.out_of_order(words, &fault),
-    }
-}
-
-/// A letter carries its own styles and shows the site's images; it still runs and posts nothing.
-const LETTER_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; \
-                             form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
-
-async fn archive_feed(State(service): App, query: RawQuery, headers: HeaderMap) -> Answer {
-    let words = service.words(&query, &headers);
-    service.list_of_letters(&headers, "application/atom+xml; charset=utf-8", words, pages::archive_feed).await
-}
-
-async fn sitemap(State(service): App, query: RawQuery, headers: HeaderMap) -> Answer {
-    let words = service.words(&query, &headers);
-    service.list_of_letters(&headers, "application/xml; charset=utf-8", words, pages::sitemap).await
 }
 
 async fn style(State(service): App, headers: HeaderMap) -> Answer {
@@ -340,7 +284,7 @@ impl Service {
         Some(self.feeds.file(path)?.answer(headers))
     }
 
-    fn page(&self, status: StatusCode, words: &'static PageWords, page: &Page<'_>) -> Answer {
+    pub(super) fn page(&self, status: StatusCode, words: &'static PageWords, page: &Page<'_>) -> Answer {
         let html = pages::page(&self.house, words, page);
         let headers = [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -356,7 +300,7 @@ impl Service {
         answer
     }
 
-    fn out_of_order(&self, words: &'static PageWords, fault: &LedgerError) -> Answer {
+    pub(super) fn out_of_order(&self, words: &'static PageWords, fault: &LedgerError) -> Answer {
         error!("{fault}");
         self.page(StatusCode::SERVICE_UNAVAILABLE, words, &Page::Unavailable)
     }
@@ -370,7 +314,7 @@ impl Service {
     }
 
     /// Asks the ledger on a thread that may wait.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         verb: impl FnOnce(&mut dyn Membership) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
@@ -394,100 +338,6 @@ impl Service {
             headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
         client::client(peer, &hops, &self.trusted)
     }
-
-    fn words(&self, query: &RawQuery, headers: &HeaderMap) -> &'static PageWords {
-        self.words_of(lang_of(query).as_deref(), headers)
-    }
-
-    fn words_of(&self, chosen: Option<&str>, headers: &HeaderMap) -> &'static PageWords {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        self.house.words(chosen, accepted)
-    }
-
-    fn empty_form(&self, words: &PageWords) -> Form {
-        let known = self.house.languages.iter().any(|language| language.language == words.language);
-        let language = if known { words.language } else { self.house.languages[0].language };
-        Form { language: language.to_owned(), ..Form::default() }
-    }
-
-    fn form_of(&self, person: &Subscriber) -> Form {
-        let language = person.language.as_ref().map_or(self.house.languages[0].language, Language::primary);
-        Form {
-            topics: person.topics.clone(),
-            language: language.to_owned(),
-            monthly: person.frequency == Frequency::Monthly,
-            ..Form::default()
-        }
-    }
-
-    /// What a form chose among what can be chosen; the rest of it is not believed.
-    fn choice(&self, fields: &Fields, words: &PageWords) -> Choice {
-        let wanted = fields.one("language").unwrap_or(words.language);
-        let site = self.house.languages[0].language;
-        let known = self.house.languages.iter().any(|language| language.language == wanted);
-        let monthly = self.house.monthly && fields.one("frequency") == Some(Frequency::Monthly.word());
-        Choice {
-            language: if known && wanted != site { Language::parse(wanted) } else { None },
-            topics: self.house.known_topics(&fields.all("topic")),
-            frequency: if monthly { Frequency::Monthly } else { Frequency::Every },
-        }
-    }
-
-    async fn list_of_letters(
-        self: &Arc<Self>,
-        headers: &HeaderMap,
-        media_type: &'static str,
-        words: &'static PageWords,
-        written: fn(&pages::House, &PageWords, &[ArchivedLetter]) -> String,
-    ) -> Answer {
-        let limit = if media_type.contains("atom") { ARCHIVE_FEED } else { ARCHIVE };
-        match self.ask(move |ledger| ledger.archive(limit)).await {
-            Ok(digests) => {
-                let modified = digests.first().map_or(chrono::DateTime::UNIX_EPOCH, |digest| digest.cut_at);
-                let letters: Vec<ArchivedLetter> = digests
-                    .into_iter()
-                    .map(|digest| ArchivedLetter {
-                        number: digest.id.0,
-                        subject: digest.subject,
-                        cut_at: digest.cut_at.with_timezone(&self.timezone).fixed_offset(),
-                        text: digest.text,
-                    })
-                    .collect();
-                let text = written(&self.house, words, &letters);
-                Kept::new(text.into_bytes(), media_type, modified.into()).answer(headers)
-            }
-            Err(fault) => self.out_of_order(words, &fault),
-        }
-    }
-}
-
-/// The fields of a form or a query, in their order.
-struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    fn read(text: &[u8]) -> Self {
-        Self(form_urlencoded::parse(text).take(200).map(|(k, v)| (k.into_owned(), v.into_owned())).collect())
-    }
-
-    fn one(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The value of a field that is there exactly once: two addresses are nobody's.
-    fn only(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter().filter(|(known, _)| known == name);
-        let first = values.next()?;
-        values.next().is_none().then_some(first.1.as_str())
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
-    }
-}
-
-/// The language chosen in the address.
-fn lang_of(RawQuery(query): &RawQuery) -> Option<String> {
-    Fields::read(query.as_deref()?.as_bytes()).one("lang").map(str::to_owned)
 }
 
 /// A token as it may stand in a link; what is no token is shown as none.
@@ -497,7 +347,7 @@ fn plain(token: &str) -> &str {
 }
 
 /// A page without anything personal.
-fn cached(mut answer: Answer) -> Answer {
+pub(super) fn cached(mut answer: Answer) -> Answer {
     let value = header::HeaderValue::from_static("public, max-age=60");
     answer.headers_mut().insert(header::CACHE_CONTROL, value);
     answer
