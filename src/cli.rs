@@ -288,6 +288,9 @@ pub struct SubscriberFilter {
     /// Only addresses that contain this
     #[arg(long, value_name = "TEXT")]
     pub matching: Option<String>,
+    /// Only people who came this way: "form", "command line", "import list.csv"
+    #[arg(long, value_name = "WAY")]
+    pub origin: Option<String>,
     /// Only people who joined since this instant
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub since: Option<DateTime<Utc>>,

@@ -289,7 +289,7 @@ fn a_letter_is_read_back_as_it_was_written() {
     let images: Vec<_> = read.parts.iter().filter(|part| part.content_id().is_some()).collect();
     assert_eq!(images.len(), 3);
     assert!(images.iter().all(|image| image.contents() == DOT));
-    assert_eq!(flaws(&letter, TOKEN, &composed, &desk.theme), Vec::<String>::new());
+    assert_eq!(flaws(&letter, TOKEN, &composed, &desk.list, &desk.theme), Vec::<String>::new());
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn without_a_page_to_leave_readers_leave_by_mail() {
     let letter = String::from_utf8(desk.letter(&composed)).unwrap();
     assert!(!letter.contains("List-Unsubscribe-Post"), "RFC 8058 needs an https address");
     assert!(composed.html.contains("href=\"mailto:lettre@halage.example.org?subject=unsubscribe%20\u{3}\""));
-    assert_eq!(flaws(letter.as_bytes(), TOKEN, &composed, &desk.theme), Vec::<String>::new());
+    assert_eq!(flaws(letter.as_bytes(), TOKEN, &composed, &desk.list, &desk.theme), Vec::<String>::new());
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn a_letter_is_never_clipped_and_says_what_it_lost() {
             assert!(composed.text.contains(article.url.as_str()), "{}", article.title);
         }
         let letter = desk.letter(&composed);
-        assert_eq!(flaws(&letter, TOKEN, &composed, &desk.theme), Vec::<String>::new());
+        assert_eq!(flaws(&letter, TOKEN, &composed, &desk.list, &desk.theme), Vec::<String>::new());
     }
 }
 
@@ -562,13 +562,13 @@ fn a_bad_letter_is_named_before_it_is_sent() {
     let good = desk.compose(&articles, &pictures(&articles));
     let found = |bad: Composed| {
         let letter = desk.letter(&bad);
-        flaws(&letter, TOKEN, &bad, &desk.theme).join("\n")
+        flaws(&letter, TOKEN, &bad, &desk.list, &desk.theme).join("\n")
     };
     let html = |from: &str, to: &str| Composed { html: good.html.replace(from, to), ..good.clone() };
     assert_eq!(found(good.clone()), "");
     assert!(found(html("https://www.halage.example.org/carte/", "/carte/")).contains("leads nowhere"));
     assert!(found(html(" alt=\"", " data-alt=\"")).contains("no alternative text"));
-    assert!(found(html("\u{3}", "x")).contains("no personal link to unsubscribe"));
+    assert!(found(html("\u{3}", "x")).contains("no link to unsubscribe"));
     assert!(found(html("Une <a", "{{ page.x }} <a")).contains("shows source text: {{ page.x }}"));
     assert!(
         found(Composed { images: Vec::new(), ..good.clone() }).contains("is asked for and not in the letter")

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use url::Url;
 
 use super::{Place, Refusal, ServeConfig, web_url};
 use crate::domain::{EmailAddress, Site};
-use crate::render::letter::{LeaveUrl, ListSettings};
+use crate::render::letter::{LeaveUrl, ListSettings, MailingList};
 
 /// `list:` as it is written.
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -16,6 +17,7 @@ pub(super) struct Wire {
     from: Option<String>,
     reply_to: Option<String>,
     contact: Option<String>,
+    mailing_list: Option<String>,
     id: Option<String>,
     unsubscribe_url: Option<String>,
     unsubscribe_mail: Option<String>,
@@ -64,6 +66,13 @@ impl List {
             }
             (None, _) => None,
         };
+        if wire.mailing_list.is_some() && file.is_some() {
+            return Err(Refusal::of(
+                "list.file",
+                "a letter to a mailing list goes to nobody else",
+                "take out list.file or list.mailing_list",
+            ));
+        }
         let list = Self { wire, from, file, service: None };
         // Everything is checked before anything is read; the site given here only lends a name.
         list.fill(ListSettings::for_site(&nowhere()))?;
@@ -71,8 +80,15 @@ impl List {
     }
 
     /// The same list, with a service that its letters point to.
-    pub(super) fn with_service(self, service: ServeConfig) -> Self {
-        Self { service: Some(service), ..self }
+    pub(super) fn with_service(self, service: ServeConfig) -> Result<Self, Refusal> {
+        if self.wire.mailing_list.is_some() && service.url.is_some() {
+            return Err(Refusal::of(
+                "serve.url",
+                "a mailing list has its own way in and out",
+                "take out serve.url or list.mailing_list",
+            ));
+        }
+        Ok(Self { service: Some(service), ..self })
     }
 
     /// The settings of the letter, completed by what the site says of itself.
@@ -120,7 +136,11 @@ impl List {
             }
             list.id = id;
         }
-        if let Some(text) = &wire.unsubscribe_url {
+        list.unsubscribe_mail = mailbox("unsubscribe_mail", &wire.unsubscribe_mail)?;
+        if let Some(address) = mailbox("mailing_list", &wire.mailing_list)? {
+            let leave = wire.leave_mailing_list(list.unsubscribe_mail.as_ref())?;
+            list.mailing_list = Some(MailingList { address, leave });
+        } else if let Some(text) = &wire.unsubscribe_url {
             list.unsubscribe_url = Some(LeaveUrl::parse(text).map_err(|why| {
                 Refusal::of(
                     "list.unsubscribe_url",
@@ -131,7 +151,6 @@ impl List {
         }
         list.reply_to = mailbox("reply_to", &wire.reply_to)?;
         list.contact = mailbox("contact", &wire.contact)?;
-        list.unsubscribe_mail = mailbox("unsubscribe_mail", &wire.unsubscribe_mail)?;
         list.subscribe_url = url("subscribe_url", &wire.subscribe_url)?;
         list.archive_url = url("archive_url", &wire.archive_url)?.or(list.archive_url);
         list.feeds_url = url("feeds_url", &wire.feeds_url)?;
@@ -146,10 +165,37 @@ impl List {
     }
 }
 
+impl Wire {
+    /// Where the members of a mailing list leave it: its own page, or the mailbox of its program.
+    fn leave_mailing_list(&self, mailbox: Option<&EmailAddress>) -> Result<Url, Refusal> {
+        match (&self.unsubscribe_url, mailbox) {
+            (Some(text), _) if text.contains("{token}") => Err(Refusal::of(
+                "list.unsubscribe_url",
+                "the letter to a mailing list has no personal token",
+                "name the page on which members leave that list, without {token}",
+            )),
+            (Some(text), _) => web_url("list.unsubscribe_url", text),
+            (None, Some(mailbox)) => {
+                Ok(Url::parse(&format!("mailto:{}?subject=unsubscribe", mailbox.as_str()))
+                    .expect("an address makes a URI"))
+            }
+            (None, None) => Err(Refusal::of(
+                "list.unsubscribe_url",
+                "it is missing beside `list.mailing_list`",
+                "name the page on which members leave that list, or its mailbox in list.unsubscribe_mail",
+            )),
+        }
+    }
+}
+
 fn address(key: &str, text: &str) -> Result<EmailAddress, Refusal> {
-    EmailAddress::parse(text).map_err(|why| {
-        Refusal::of(key, format!("`{}`: {why}", text.escape_debug()), "write one bare address")
-    })
+    let wrong =
+        |why: &str| Refusal::of(key, format!("`{}`: {why}", text.escape_debug()), "write one bare address");
+    match EmailAddress::parse(text) {
+        Ok(address) if address.is_ascii() => Ok(address),
+        Ok(_) => Err(wrong("letters beyond ASCII, which headers that everyone reads cannot hold")),
+        Err(why) => Err(wrong(why.0)),
+    }
 }
 
 /// `Name <address>` or a bare address (RFC 5322 3.4, without comments or groups).

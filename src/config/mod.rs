@@ -140,7 +140,7 @@ impl Config {
         let first_run = selection::first_run(wire.first_run.as_deref())?;
         let digest = digest::check(wire.digest, wire.theme, &place)?;
         let serve = ServeConfig::check(wire.serve, &paths.public)?;
-        let list = List::check(wire.list, &place)?.with_service(serve.clone());
+        let list = List::check(wire.list, &place)?.with_service(serve.clone())?;
         let smtp = smtp::check(wire.smtp, &place, environment)?;
         let dkim = dkim::check(wire.dkim, &place)?;
         let schedule = schedule::check(&wire.schedule)?;
@@ -241,6 +241,21 @@ mod tests {
             ("theme:\n  light:\n    ink: \"#fefefe\"\n", "theme.light.ink"),
             ("fields:\n  chapo: x\n", "fields.chapo"),
             ("list:\n  file: list.csv\n", "list.consent"),
+            ("list:\n  mailing_list: l@example.org\n", "list.unsubscribe_url"),
+            (
+                "list:\n  mailing_list: l@example.org\n  unsubscribe_url: https://example.org/{token}\n",
+                "list.unsubscribe_url",
+            ),
+            (
+                "list:\n  mailing_list: l@example.org\n  unsubscribe_mail: l-leave@example.org\n  \
+                 file: a.csv\n  consent: x\n",
+                "list.file",
+            ),
+            (
+                "list:\n  mailing_list: l@example.org\n  unsubscribe_mail: l-leave@example.org\n\
+                 serve:\n  url: https://example.org/\n",
+                "serve.url",
+            ),
             ("public: /\n", "public"),
             ("feeds:\n  all: { rss: ../feed.xml }\n", "feeds.all"),
             ("feeds:\n  tags: { rss: tags.xml }\n", "feeds.tags"),
@@ -283,6 +298,9 @@ mod tests {
         let config = load(&used).unwrap_or_else(|fault| panic!("{fault}"));
         assert_eq!(config.digest.policy.max_items, Policy::default().max_items);
         assert_eq!(config.digest.theme, crate::render::digest::Theme::default());
+        let apart = reference.lines().find_map(|line| line.strip_prefix("# list: ")).unwrap();
+        let apart = apart.rsplit_once('}').unwrap().0;
+        assert!(load(&format!("list: {apart}}}\n")).is_ok());
     }
 
     #[test]

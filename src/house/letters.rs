@@ -16,7 +16,7 @@ use parution::render::digest::Templates;
 use parution::render::letter::ListSettings;
 use parution::run::cut::{self, Digesting};
 use parution::run::digest::{self, ByHand, Style};
-use parution::run::{Ending, Fault, deliver, job, preview};
+use parution::run::{Ending, Fault, deliver, job, mailing_list, preview};
 
 use super::House;
 use crate::clock;
@@ -42,6 +42,7 @@ impl Desk {
             signer: self.signer.as_ref(),
             sender: &self.list.sender,
             return_path: self.return_path.as_ref(),
+            plain_return: self.list.mailing_list.is_some(),
             settings: &self.deliver,
             worker: self.worker.name(),
             clock,
@@ -67,6 +68,10 @@ impl House {
         let destination = match smtp.relays.first() {
             Some(relay) => format!("through {}", relay.name()),
             None => format!("into {}", self.shown(outbox)),
+        };
+        let destination = match &list.mailing_list {
+            Some(members) => format!("to the mailing list {}, {destination}", members.address.as_str()),
+            None => destination,
         };
         Ok(Desk {
             templates: digest::read_templates(self.config.digest.templates.as_ref())?,
@@ -99,6 +104,7 @@ impl House {
         let desk = self.desk(&scan.site)?;
         let mut ledger = self.ledger()?;
         self.take_in_the_list(ledger.as_mut(), out)?;
+        mailing_list::settle(ledger.as_mut(), desk.list.mailing_list.as_ref(), self.now)?;
         let time = self.time();
         let job = job::Job {
             feeds: self.feeds_order(&scan, options.yes),

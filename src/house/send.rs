@@ -5,7 +5,7 @@ use parution::domain::{DigestId, EmailAddress, Occasion};
 use parution::run::cut::{self, Digesting};
 use parution::run::digest::{self, ByHand};
 use parution::run::send::{self, Decision, TestPost};
-use parution::run::{Ending, Fault, job, news};
+use parution::run::{Ending, Fault, job, mailing_list, news};
 use std::io::Write;
 
 use super::House;
@@ -73,6 +73,7 @@ impl House {
             now: self.now,
         };
         if writes {
+            mailing_list::settle(ledger, desk.list.mailing_list.as_ref(), self.now)?;
             news::record(&found, ledger, self.now)?;
             let delivery = desk.delivery(&time);
             return send::now(

@@ -105,6 +105,7 @@ fn wanted(filter: &cli::SubscriberFilter) -> Filter {
         standing: filter.standing.as_deref().and_then(standing_named),
         topic: filter.topic.clone(),
         part: filter.matching.clone(),
+        origin: filter.origin.clone(),
         since: filter.since,
         until: filter.until,
     }

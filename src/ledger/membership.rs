@@ -210,6 +210,8 @@ pub struct Filter {
     pub topic: Option<String>,
     /// Part of the address, in any case.
     pub part: Option<String>,
+    /// How they came, as [`Consent::origin`] begins.
+    pub origin: Option<String>,
     pub since: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
 }

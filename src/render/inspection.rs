@@ -8,16 +8,23 @@ use std::collections::BTreeSet;
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::digest::{ALL_IMAGES, Composed, LARGEST_HTML, Theme};
-use super::letter::TOKEN;
+use super::letter::{ListSettings, TOKEN};
 
 /// Something that a letter must not leave with, in words for the person who sends it.
 pub type Flaw = String;
 
 /// Inspects one edition: `letter` is its mold filled for a reader whose token is `token`.
 #[must_use]
-pub fn flaws(letter: &[u8], token: &str, composed: &Composed, theme: &Theme) -> Vec<Flaw> {
+pub fn flaws(
+    letter: &[u8],
+    token: &str,
+    composed: &Composed,
+    list: &ListSettings,
+    theme: &Theme,
+) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     structure(letter, token, composed, &mut flaws);
+    leaving(composed, list, &mut flaws);
     weight(composed, token, &mut flaws);
     html(&composed.html, &mut flaws);
     images(composed, &mut flaws);
@@ -47,9 +54,20 @@ fn structure(letter: &[u8], token: &str, composed: &Composed, flaws: &mut Vec<Fl
     if inline != composed.images.len() {
         flaws.push(format!("{} images were put in and {inline} come out", composed.images.len()));
     }
-    for (part, text) in [("HTML", &composed.html), ("plain text", &composed.text)] {
-        if !text.contains(TOKEN) {
-            flaws.push(format!("the {part} has no personal link to unsubscribe"));
+}
+
+/// Every reader can leave by the letter itself: with a link of their own, or with that of the
+/// mailing list, whose members must never see a personal one.
+fn leaving(composed: &Composed, list: &ListSettings, flaws: &mut Vec<Flaw>) {
+    let link = list.leave_link();
+    // The two engines of templates each write these in their own way.
+    let html = composed.html.replace("&amp;", "&").replace("&#38;", "&").replace("&#x2f;", "/");
+    for (part, text) in [("HTML", &html), ("plain text", &composed.text)] {
+        if !text.contains(&link) {
+            flaws.push(format!("the {part} has no link to unsubscribe"));
+        }
+        if list.mailing_list.is_some() && text.contains(TOKEN) {
+            flaws.push(format!("the {part} has a personal link, and goes to a mailing list"));
         }
     }
 }

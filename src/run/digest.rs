@@ -161,7 +161,7 @@ pub fn make(
         };
         let composed = digest::compose(&draft)?;
         let edition = edition(&segment, &composed, style.list, number, date);
-        let flaws = look_at(&edition, &composed, style.theme);
+        let flaws = look_at(&edition, &composed, style);
         made.flaws.extend(flaws.into_iter().map(|flaw| format!("{flaw} (edition in {})", segment.language)));
         made.problems.extend(composed.problems.iter().cloned());
         made.editions.push(edition);
@@ -266,12 +266,12 @@ pub fn sample_letter(edition: &Edition, domain: &str) -> Result<Vec<u8>, Fault> 
     Ok(out)
 }
 
-fn look_at(edition: &Edition, composed: &Composed, theme: &Theme) -> Vec<Flaw> {
+fn look_at(edition: &Edition, composed: &Composed, style: &Style<'_>) -> Vec<Flaw> {
     let letter = match sample_letter(edition, "example.org") {
         Ok(letter) => letter,
         Err(fault) => return vec![fault.to_string()],
     };
-    let mut flaws = inspection::flaws(&letter, SAMPLE_TOKEN, composed, theme);
+    let mut flaws = inspection::flaws(&letter, SAMPLE_TOKEN, composed, style.list, style.theme);
     flaws.extend(guard::check(&letter).err().map(|unfit| unfit.to_string()));
     flaws
 }

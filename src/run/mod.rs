@@ -10,6 +10,7 @@ pub mod feeds;
 pub mod init;
 pub mod job;
 pub mod mailbox;
+pub mod mailing_list;
 pub mod monthly;
 pub mod news;
 pub mod pictures;

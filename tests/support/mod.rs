@@ -110,6 +110,7 @@ pub fn run_at(ledger: &mut dyn Ledger, mailer: &Mailer, settings: &Settings, now
         signer: None,
         sender: sender(),
         return_path: Some(&email("retours@example.org")),
+        plain_return: false,
         settings,
         worker: worker.name(),
         clock: &|| now,

@@ -243,7 +243,8 @@ impl Membership for PostgresLedger {
                        AND ($4::text IS NULL OR strpos(email_key, lower($4)) > 0)
                        AND ($5::bigint IS NULL OR coalesce(asked_at, confirmed_at, standing_at) >= $5)
                        AND ($6::bigint IS NULL OR coalesce(asked_at, confirmed_at, standing_at) < $6)
-                     ORDER BY id LIMIT $7",
+                       AND ($7::text IS NULL OR strpos(origin, $7) = 1)
+                     ORDER BY id LIMIT $8",
                     &[
                         &last,
                         &filter.standing.map(Standing::word),
@@ -251,6 +252,7 @@ impl Membership for PostgresLedger {
                         &filter.part,
                         &filter.since.map(millis),
                         &filter.until.map(millis),
+                        &filter.origin,
                         &PAGE,
                     ],
                 )?;

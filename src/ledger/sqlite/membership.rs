@@ -240,6 +240,7 @@ impl Membership for SqliteLedger {
                    AND (?3 IS NULL OR instr(email_key, lower(?3)))
                    AND (?4 IS NULL OR coalesce(asked_at, confirmed_at, standing_at) >= ?4)
                    AND (?5 IS NULL OR coalesce(asked_at, confirmed_at, standing_at) < ?5)
+                   AND (?6 IS NULL OR instr(origin, ?6) = 1)
                  ORDER BY id"
             ))?;
             let mut rows = query.query(params![
@@ -248,6 +249,7 @@ impl Membership for SqliteLedger {
                 filter.part,
                 filter.since.map(millis),
                 filter.until.map(millis),
+                filter.origin,
             ])?;
             while let Some(row) = rows.next()? {
                 if visit(&subscriber(row)?).is_break() {

@@ -323,19 +323,23 @@ impl Maker<'_> {
             (words.privacy, list.privacy_url.as_ref().map(Url::to_string)),
             (words.help, list.help_url.as_ref().map(Url::to_string)),
         ];
-        let by_mail = list.unsubscribe_url.is_none();
+        let leave_url = list.leave_link();
+        let usual_why = || match &list.mailing_list {
+            Some(members) => (words.why_listed)(&line(&list.name), members.address.as_str()),
+            None => (words.why)(&line(&list.name)),
+        };
         FooterView {
-            why: list.why.clone().unwrap_or_else(|| (words.why)(&line(&list.name))),
+            why: list.why.clone().unwrap_or_else(usual_why),
             sender: line(&list.sender_name),
             address: list.postal_address.lines().map(line).filter(|line| !line.is_empty()).collect(),
-            leave: match (in_letter, by_mail) {
+            leave: match (in_letter, leave_url.starts_with("mailto:")) {
                 (true, false) => words.leave.to_owned(),
                 (true, true) => words.leave_by_mail.to_owned(),
                 (false, _) => String::new(),
             },
             contact_label: words.contact.to_owned(),
             contact: list.contact().to_owned(),
-            leave_url: if in_letter { list.leave_link() } else { String::new() },
+            leave_url: if in_letter { leave_url } else { String::new() },
             links: links
                 .into_iter()
                 .filter_map(|(text, url)| Some(LinkView { text: text.to_owned(), url: url? }))

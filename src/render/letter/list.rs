@@ -23,6 +23,8 @@ pub struct ListSettings {
     pub contact: Option<EmailAddress>,
     /// The identifier of RFC 2919: a name under a domain of the sender's.
     pub id: String,
+    /// The letter goes to the one address of a list that another program keeps.
+    pub mailing_list: Option<MailingList>,
     /// Where one leaves with one click; without it readers can only leave by mail.
     pub unsubscribe_url: Option<LeaveUrl>,
     /// The mailbox that takes unsubscriptions; `reply_to` when `None`.
@@ -60,6 +62,7 @@ impl ListSettings {
             sender,
             reply_to: None,
             contact: None,
+            mailing_list: None,
             unsubscribe_url: None,
             unsubscribe_mail: None,
             subscribe_url: None,
@@ -82,10 +85,15 @@ impl ListSettings {
         self.contact.as_ref().unwrap_or_else(|| self.reply_to()).as_str()
     }
 
-    /// The link of the letter's body by which its reader leaves, with [`TOKEN`] for the token.
+    /// The link of the letter's body by which its reader leaves, with [`TOKEN`] for the token; the
+    /// members of a mailing list all get the same one.
     #[must_use]
     pub fn leave_link(&self) -> String {
-        self.unsubscribe_url.as_ref().map_or_else(|| self.leave_mailto(), LeaveUrl::with_slot)
+        match (&self.mailing_list, &self.unsubscribe_url) {
+            (Some(list), _) => list.leave.to_string(),
+            (None, Some(url)) => url.with_slot(),
+            (None, None) => self.leave_mailto(),
+        }
     }
 
     /// The values of `List-Unsubscribe`: https first, since clients read from left to right.
@@ -121,6 +129,15 @@ impl ListSettings {
         }
         format!("{}:digest:{list}:{sender}", plain(campaign))
     }
+}
+
+/// A list of Sympa, Mailman and their like: one letter goes to its address, and its own program does
+/// the rest. So nothing in that letter is personal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailingList {
+    pub address: EmailAddress,
+    /// Where its members leave it: a page of the list, or a `mailto:` URI.
+    pub leave: Url,
 }
 
 /// The https address of the page on which one leaves, with the place of the token.

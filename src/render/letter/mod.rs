@@ -18,7 +18,7 @@ mod mold;
 mod quoted_printable;
 
 pub use header::one_line;
-pub use list::{LeaveUrl, ListSettings, NotALeaveUrl};
+pub use list::{LeaveUrl, ListSettings, MailingList, NotALeaveUrl};
 pub use mold::{Mold, NotAMold, Reader};
 
 use std::fmt::Write;
@@ -107,6 +107,12 @@ fn put_together(head: String, parts: &Parts<'_>) -> Vec<u8> {
 /// Every header field but the last, `Content-Type`.
 fn head(parts: &Parts<'_>, list: &ListSettings) -> String {
     let mut head = sender_fields(parts, list);
+    if list.mailing_list.is_some() {
+        // The fields of a list are its own program's to write: Sympa adds its beside ours, and its
+        // usual settings turn away whatever says `Auto-Submitted`.
+        head += "X-Auto-Response-Suppress: OOF, AutoReply\r\n";
+        return head + &last_fields(parts);
+    }
     head += &header::named("List-ID", &list.name, &list.id);
     head += &header::tokens("List-Unsubscribe", &list.leave_uris());
     if list.unsubscribe_url.is_some() {

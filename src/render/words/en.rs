@@ -43,6 +43,9 @@ pub const WORDS: Words = Words {
         files: "To download",
         colon: ": ",
         why: |list| format!("You receive “{list}” because you asked for it."),
+        why_listed: |list, address| {
+            format!("You receive “{list}” because your address is on the mailing list {address}.")
+        },
         leave: "Unsubscribe from this letter",
         leave_by_mail: "Unsubscribe by e-mail",
         site: |host| format!("The site {host}"),

@@ -48,6 +48,12 @@ pub const WORDS: Words = Words {
         files: "À télécharger",
         colon: "\u{a0}: ",
         why: |list| format!("Vous recevez «\u{a0}{list}\u{a0}» parce que vous en avez demandé l’envoi."),
+        why_listed: |list, address| {
+            format!(
+                "Vous recevez «\u{a0}{list}\u{a0}» parce que votre adresse est inscrite à la liste de \
+                 diffusion {address}."
+            )
+        },
         leave: "Se désabonner de cette lettre",
         leave_by_mail: "Se désabonner par courriel",
         site: |host| format!("Le site {host}"),

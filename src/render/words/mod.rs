@@ -56,6 +56,8 @@ pub struct DigestWords {
     pub colon: &'static str,
     /// Why this letter came, by the name of the list.
     pub why: fn(&str) -> String,
+    /// The same where the letter goes to a mailing list, by the list's address too.
+    pub why_listed: fn(&str, &str) -> String,
     /// Text of the unsubscribe link.
     pub leave: &'static str,
     /// Before the address that takes an unsubscription by mail.

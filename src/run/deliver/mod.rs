@@ -96,6 +96,8 @@ pub struct Job<'a> {
     pub sender: &'a EmailAddress,
     /// The mailbox that gets returned letters; each letter's own token is put behind a `+` (VERP).
     pub return_path: Option<&'a EmailAddress>,
+    /// Leave the return address as it is: a mailing list knows by it who may write to it.
+    pub plain_return: bool,
     pub settings: &'a Settings,
     /// Names this process in leases.
     pub worker: &'a str,

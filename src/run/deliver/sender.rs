@@ -182,6 +182,9 @@ impl Connection<'_> {
     /// The address that this letter returns to, when it returns.
     fn return_address(&self, task: &Task) -> Result<Option<EmailAddress>, Answer> {
         let Some(base) = self.job.return_path else { return Ok(Some(self.job.sender.clone())) };
+        if self.job.plain_return {
+            return Ok(Some(base.clone()));
+        }
         let own = format!("{}+{}@{}", base.local(), task.name, base.domain());
         EmailAddress::parse(&own).map(Some).map_err(|e| Answer {
             outcome: Outcome::Misconfigured(format!("the return address cannot carry a token: {e}")),
