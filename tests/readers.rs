@@ -288,3 +288,26 @@ fn an_address_that_has_a_link_of_its_own_does_not_become_a_mailing_list() {
     office.parution("2026-10-01T08:00:00Z", &["subscribers", "forget", "lettre@listes.example.net"]);
     office.parution("2026-10-01T09:00:00Z", &["run"]);
 }
+
+#[test]
+fn a_reader_beyond_ascii_gets_letters_from_servers_that_can_and_keeps_nobody_else_waiting() {
+    for (offers, expected) in [
+        (&["8BITMIME"][..], &["a@example.org"][..]),
+        (&["8BITMIME", "SMTPUTF8"], &["a@example.org", "josé@example.org"]),
+    ] {
+        let server = Server::offering(offers, |_, _, _| None);
+        let office = Office::new();
+        office.set(&format!("smtp:\n  url: {}\n  tls: none\n", server.url()));
+        office.publish("vieux", "2026-01-05");
+        for address in ["a@example.org", "josé@example.org"] {
+            office.parution("2026-10-01T06:00:00Z", &["subscribers", "add", address, "--consent", "test"]);
+        }
+        office.parution("2026-10-01T07:00:00Z", &["run"]);
+        office.publish("un", "2026-10-05");
+        let run = office.ends("2026-10-05T10:00:00Z", &["run"]);
+        assert_eq!(server.recipients(), expected, "{run:?}");
+        assert!(server.taken().iter().all(|taken| taken.letter.is_ascii()), "headers stay ASCII");
+        let status = String::from_utf8(office.ends("2026-10-05T11:00:00Z", &["status"]).stdout).unwrap();
+        assert_eq!(status.contains("does not know SMTPUTF8"), expected.len() == 1, "{status}");
+    }
+}
