@@ -577,6 +577,21 @@ fn a_bad_letter_is_named_before_it_is_sent() {
     assert!(found(html("</body>", &"<!-- x -->".repeat(12_000))).contains("Gmail clips"));
 }
 
+#[test]
+fn an_article_on_templates_does_not_stop_a_digest() {
+    let mut articles = three();
+    articles[0].0.title = "Écrire {{ page.title }} et [un lien](/ici) {: .c}".to_owned();
+    articles[1].1.chapeau = Some(Chapeau {
+        html: Html::trusted("<p>Le code <code>{% if x %}</code> {{ y }}.</p>".to_owned()),
+        text: "Le code {% if x %} {{ y }}.".to_owned(),
+        origin: Origin::Field,
+    });
+    let desk = desk();
+    let composed = desk.compose(&articles, &pictures(&articles));
+    assert!(composed.text.contains("{{ page.title }}"));
+    assert_eq!(flaws(&desk.letter(&composed), TOKEN, &composed, &desk.theme), Vec::<String>::new());
+}
+
 /// The editions that the program makes of the sample's newest articles.
 fn sample(count: usize, language: &str, images: ImageMode) -> parution::run::digest::Made {
     use parution::domain::Wish;

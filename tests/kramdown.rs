@@ -172,9 +172,9 @@ fn a_player_becomes_a_link_with_a_title() {
             "<a class=\"video\" href=\"https://www.dailymotion.com/video/x1y2\">Voir la vidéo sur dailymotion.com</a>",
         ),
         (
-            "<iframe src='https://www.youtube.com/embed/connue' title='b'></iframe>",
-            "<a class=\"video\" href=\"https://www.youtube.com/watch?v=connue\">\
-             <img src=\"https://www.example.org/uploads/connue.jpg\" alt=\"\"><br>b</a>",
+            "<iframe src='https://www.youtube.com/embed/c' title='b' data-thumbnail='/c.jpg'></iframe>",
+            "<a class=\"video\" href=\"https://www.youtube.com/watch?v=c\">\
+             <img src=\"https://www.example.org/c.jpg\" alt=\"\"><br>b</a>",
         ),
         (
             "<video src='/a.mp4' poster='/a.jpg' title='b'></video>",

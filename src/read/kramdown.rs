@@ -28,13 +28,14 @@ mod links;
 mod list;
 mod quotes;
 mod spans;
+mod stray;
 mod table;
 pub mod tag;
 mod tree;
 mod write;
 
 pub use attributes::Attributes;
-pub use write::{Fate, Ink};
+pub use write::{Fate, Ink, Slip};
 
 /// HTML as written by hand and by kramdown: balanced, but only as safe as `ink` makes it; and what
 /// was cut short, with the line, counted from 0.

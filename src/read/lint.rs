@@ -105,6 +105,12 @@ impl Lint<'_> {
             let what = format!("the title has {length} characters, over {LONG_TITLE}");
             self.say(Gravity::Advice, line, what, "shorten it: a mail's subject shows about 60");
         }
+        if let Some(mark) = ["{{", "{%", "{:", "](", "**"].iter().find(|m| self.article.title.contains(**m)) {
+            let line = self.line_with("\ntitle:").map(|line| line + 1);
+            let what =
+                format!("the title shows `{mark}` to readers: it is plain text, and nothing resolves it");
+            self.say(Gravity::Advice, line, what, "write the words alone");
+        }
     }
 
     fn redirection(&mut self) {

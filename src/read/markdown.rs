@@ -36,11 +36,6 @@ pub trait Links {
     /// The address of a document of the site: a path such as `_posts/2026-01-01-a.md` (`link`), or
     /// a name such as `2026-01-01-a` (`post_url`).
     fn url_of(&self, reference: &str) -> Option<Url>;
-
-    /// A picture of the site's own that stands for the video on a page elsewhere, if it has one.
-    fn picture_of(&self, _video: &str) -> Option<Url> {
-        None
-    }
 }
 
 /// A site of which nothing is known: every `{% link %}` is reported as unresolved.

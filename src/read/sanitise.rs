@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use ammonia::{Builder, UrlRelative};
 
 use crate::domain::{Gravity, Html, Problem};
-use crate::read::kramdown::{Attributes, Fate, Ink};
+use crate::read::kramdown::{Attributes, Fate, Ink, Slip};
 use crate::read::markdown::Page;
 
 pub use address::Address;
@@ -376,6 +376,24 @@ impl Ink for Guard<'_> {
             "img" => self.image(attributes, line),
             _ => Fate::Keep,
         }
+    }
+
+    fn slip(&mut self, slip: Slip, line: u32) {
+        let (what, remedy) = match slip {
+            Slip::UnquotedValue => (
+                "an HTML tag has a value without quotes, and the site's own page shows it as text",
+                "write the value between quotes: href=\"…\"",
+            ),
+            Slip::BlankInBold => (
+                "a blank stands before the ** that ends bold words, and the site's own page shows the marks",
+                "write **words** without blanks inside",
+            ),
+            Slip::MarkdownInHtml => (
+                "Markdown stands inside HTML, and the site's own page shows its marks",
+                "write it in HTML too (<a href=\"…\">, <strong>), or add markdown=\"1\" to the HTML element",
+            ),
+        };
+        self.report(line, Gravity::Warning, what, remedy);
     }
 }
 

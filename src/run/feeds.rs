@@ -112,7 +112,12 @@ pub fn feeds(
     report.feeds = feeds.len();
     report.entries = feeds.first().map_or(0, |all| all.entries.len());
 
-    let publication = prepare(order, &feeds, &mut report)?;
+    let withdrawn: BTreeSet<&str> = articles
+        .iter()
+        .filter(|article| !is_for_feeds(article, order.now))
+        .map(|article| article.link.as_str())
+        .collect();
+    let publication = prepare(order, &feeds, &withdrawn, &mut report)?;
     if !report.objections.is_empty() {
         return Ok(report);
     }
@@ -209,29 +214,34 @@ fn length_advice(entry: &Entry) -> Option<Problem> {
     })
 }
 
-/// Says why a published article of long ago is in no feed.
+/// Says how readers take a published article of long ago.
 fn age_advice(article: &Article, now: DateTime<Utc>) -> Option<Problem> {
     let date = select::published(article, now, false).ok()?;
     (article.in_feeds && date.year() < OLDEST_YEAR).then(|| Problem {
         path: article.source.clone(),
         line: None,
-        gravity: Gravity::Warning,
-        what: format!("it is dated {}, which feed readers take for a mistake: it is in no feed", date.year()),
+        gravity: Gravity::Advice,
+        what: format!("it is dated {}, which some feed readers take for a mistake", date.year()),
         remedy: "correct its date, or say `feed: false` if it is meant".to_owned(),
     })
 }
 
-/// Published now, dated between 1990 and now, and not kept out. A date to come would be news from
-/// the future to every reader, even on a site that shows such articles.
+/// Published now, and not kept out. A date to come would be news from the future to every reader,
+/// even on a site that shows such articles.
 fn is_for_feeds(article: &Article, now: DateTime<Utc>) -> bool {
-    article.in_feeds && select::published(article, now, false).is_ok_and(|at| at.year() >= OLDEST_YEAR)
+    article.in_feeds && select::published(article, now, false).is_ok()
 }
 
-/// Readers take anything older for a mistake.
+/// Feeds are younger; the W3C's validator says so of any date before.
 const OLDEST_YEAR: i32 = 1990;
 
 /// Writes every document, reads it back, and stages what differs.
-fn prepare(order: &Order, feeds: &[Feed], report: &mut Report) -> Result<Publication, Fault> {
+fn prepare(
+    order: &Order,
+    feeds: &[Feed],
+    withdrawn: &BTreeSet<&str>,
+    report: &mut Report,
+) -> Result<Publication, Fault> {
     let mut publication = Publication::into_folder(order.folder)?;
     let stylesheet = order.settings.stylesheet.as_deref();
     let stylesheet_url = stylesheet.and_then(|name| order.site.url.join(&format!("./{name}")).ok());
@@ -250,7 +260,7 @@ fn prepare(order: &Order, feeds: &[Feed], report: &mut Report) -> Result<Publica
     let mut trouble = None;
     processors::each(
         &jobs,
-        |job| job.fate(order),
+        |job| job.fate(order, withdrawn),
         |place, fate| {
             let name = jobs[place].name;
             let done = fate.and_then(|fate| match fate {
@@ -314,7 +324,7 @@ enum Fate {
 }
 
 impl Job<'_> {
-    fn fate(&self, order: &Order) -> Result<Fate, Fault> {
+    fn fate(&self, order: &Order, withdrawn: &BTreeSet<&str>) -> Result<Fate, Fault> {
         let octets = documents::write(&self.sheet.channel, self.format);
         let present = publish::present(order.folder, self.name)?;
         if present.as_ref() == Some(&octets) {
@@ -326,7 +336,9 @@ impl Job<'_> {
         }
         if let (false, false, Some(present)) = (order.force, self.sheet.is_archive, present) {
             // What no parser reads, no reader follows.
-            let before = documents::read(&present, self.format).unwrap_or_default();
+            let mut before = documents::read(&present, self.format).unwrap_or_default();
+            // What an editor took back is not lost.
+            before.retain(|seen| !withdrawn.contains(seen.link.as_str()));
             let entries = &self.feed.entries;
             objections.extend(feed::objections(&before, entries, self.format, &order.site.url, self.name));
         }

@@ -6,17 +6,13 @@ use parution::domain::{Language, Site};
 use parution::read::markdown::{Links, Page, Rendered, render};
 use url::Url;
 
-/// A site that knows one document and one picture.
+/// A site that knows one document.
 pub struct Known;
 
 impl Links for Known {
     fn url_of(&self, reference: &str) -> Option<Url> {
         let known = ["_posts/2026-03-01-connu.md", "2026-03-01-connu"];
         known.contains(&reference).then(|| Url::parse("https://www.example.org/connu/").unwrap())
-    }
-
-    fn picture_of(&self, video: &str) -> Option<Url> {
-        video.ends_with("v=connue").then(|| Url::parse("https://www.example.org/uploads/connue.jpg").unwrap())
     }
 }
 

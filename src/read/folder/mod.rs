@@ -309,7 +309,7 @@ impl Scan {
                         Gravity::Error,
                         &article.source,
                         "there is no date; the article is left out",
-                        "write `date: 2026-11-23 09:00:00` in the front matter",
+                        "write `date:` and the day, such as `date: 2021-03-15`, in the front matter",
                     ));
                 }
                 self.articles.push(article);
@@ -357,7 +357,8 @@ impl Scan {
             let (first, other) = (&self.articles[pair[0].1], &self.articles[pair[1].1]);
             let by_name = |article: &Article| {
                 let name = article.source.to_string_lossy().to_lowercase();
-                name.contains(article.id.0.trim_matches('/').rsplit('/').next().unwrap_or_default())
+                let page = article.id.0.to_lowercase();
+                name.contains(page.trim_matches('/').rsplit('/').next().unwrap_or_default())
             };
             // The same slug given twice is a slip; two file names are the editor's own affair.
             let slip = !(by_name(first) && by_name(other)) && first.source.parent() == other.source.parent();

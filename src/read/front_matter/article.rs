@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::block::YAML_LINE;
-use super::{Block, Fields, Written, one_line, parse_date};
+use super::{Block, Fields, Written, label, one_line, parse_date};
 use crate::domain::{
     Article, ArticleId, Attachment, Event, Gravity, Guid, Language, Problem, Site, SitePath, Status,
 };
@@ -246,7 +246,15 @@ impl<'a> Keys<'a, '_> {
             self.fatal(key, what, REMEDY);
             return None;
         };
-        let title = one_line(text, MAX_TITLE);
+        let title = label(text, MAX_TITLE);
+        if title != one_line(text, MAX_TITLE) && !title.is_empty() {
+            self.problem(
+                Gravity::Advice,
+                key,
+                "the title holds HTML, which feeds and subjects cannot show: it is left out".to_owned(),
+                "write the title in plain text; `&lt;` shows a `<`",
+            );
+        }
         if title.is_empty() {
             self.fatal(key, "the title is blank; the article is left out".to_owned(), REMEDY);
             return None;
@@ -268,7 +276,7 @@ impl<'a> Keys<'a, '_> {
                 self.fatal(
                     key,
                     format!("the date is {said}, which is not a date; the article is left out"),
-                    "write it as `2026-11-23 09:00:00`",
+                    DATE_REMEDY,
                 );
                 return Err(());
             };
@@ -299,11 +307,7 @@ impl<'a> Keys<'a, '_> {
         let (key, node) = self.first_named(keys)?;
         let date = node.text().and_then(|text| parse_date(text, self.reader.site.timezone));
         if date.is_none() {
-            self.warn(
-                key,
-                format!("`{key}` is not a date and is ignored"),
-                "write it as `2026-11-23 09:00:00`",
-            );
+            self.warn(key, format!("`{key}` is not a date and is ignored"), DATE_REMEDY);
         }
         date.map(|written| written.at)
     }
@@ -456,7 +460,7 @@ impl<'a> Keys<'a, '_> {
     fn tidy(&mut self, words: Vec<String>, key: &str) -> Vec<String> {
         let mut tidy: Vec<String> = Vec::with_capacity(words.len().min(MAX_TAGS));
         for word in words {
-            let word = one_line(&word, MAX_TAG);
+            let word = label(&word, MAX_TAG);
             if word.is_empty() || tidy.iter().any(|old| old.eq_ignore_ascii_case(&word)) {
                 continue;
             }
@@ -475,8 +479,8 @@ impl<'a> Keys<'a, '_> {
 
     fn authors(&mut self) -> Vec<String> {
         let name = |node: &Node| match node {
-            Node::Text(text) => Some(one_line(text, MAX_TAG)),
-            Node::Map(map) => map.text("name").map(|text| one_line(text, MAX_TAG)),
+            Node::Text(text) => Some(label(text, MAX_TAG)),
+            Node::Map(map) => map.text("name").map(|text| label(text, MAX_TAG)),
             _ => None,
         };
         let names: Vec<String> = match self.first_or_default(&self.reader.fields.authors) {
@@ -495,7 +499,7 @@ impl<'a> Keys<'a, '_> {
             return None;
         }
         let place = self.first(&fields.event_place).and_then(Node::text).unwrap_or_default();
-        Some(Event { start, end, place: one_line(place, 200) })
+        Some(Event { start, end, place: label(place, 200) })
     }
 
     fn attachments(&mut self) -> Vec<Attachment> {
@@ -512,7 +516,7 @@ impl<'a> Keys<'a, '_> {
                 let Some(target) = target.map(str::trim).filter(|t| !t.is_empty()) else { continue };
                 match self.file_url(target) {
                     Some(url) => {
-                        let name = name.map(|n| one_line(n, 200)).filter(|n| !n.is_empty());
+                        let name = name.map(|n| label(n, 200)).filter(|n| !n.is_empty());
                         let name = name.unwrap_or_else(|| file_name(&url));
                         if !all.iter().any(|old| old.url == url) {
                             all.push(Attachment { name, url });
@@ -544,6 +548,9 @@ impl<'a> Keys<'a, '_> {
         self.reader.site.url.join(&format!("/{}", target.trim_start_matches('/'))).ok()
     }
 }
+
+/// Without an offset a date is read in the site's own zone, which is what editors mean.
+const DATE_REMEDY: &str = "write year, month, day and hour, such as `2021-03-15 09:00:00`: the hour is that of the site's time zone";
 
 type Date = chrono::DateTime<chrono::FixedOffset>;
 

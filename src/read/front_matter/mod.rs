@@ -14,4 +14,4 @@ pub use article::line_of;
 pub use block::{Block, MAX_BYTES, Split, shortened, split};
 pub use date::{Written, parse as parse_date};
 pub use fields::Fields;
-pub use one_line::one_line;
+pub use one_line::{label, one_line};

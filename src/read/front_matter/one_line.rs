@@ -1,8 +1,12 @@
 //! Text of a key as one clean line: for titles, tags, names, places.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
+
+use crate::read::kramdown::tag::{self, Tag};
 
 /// How many marks may sit on one letter; no orthography needs more.
 const MARKS: usize = 8;
@@ -51,6 +55,47 @@ pub fn one_line(text: &str, limit: usize) -> String {
     }
     let line = line.trim();
     cut(line, limit)
+}
+
+/// The same of a text that readers see as plain text and editors may have put HTML into: tags go,
+/// `<br>` becomes a blank, scripts and styles go with what they hold. `&lt;` shows a `<`.
+pub fn label(text: &str, limit: usize) -> String {
+    one_line(&without_tags(text), limit)
+}
+
+/// A text without the tags that HTML knows; what only looks like one stays.
+fn without_tags(text: &str) -> Cow<'_, str> {
+    if !text.contains('<') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = if let Some(tag) = Tag::read(rest).filter(|tag| tag::is_known(&tag.element())) {
+            let name = tag.element();
+            if matches!(name.as_str(), "script" | "style") {
+                let (end, closing) = tag::find_closing(rest, &name, true).unwrap_or((rest.len(), 0));
+                end + closing
+            } else {
+                plain.push_str(if tag::is_block(&name) || name == "br" { " " } else { "" });
+                tag.length
+            }
+        } else if let Some((_, length)) =
+            tag::closing(rest).filter(|(name, _)| tag::is_known(&name.to_ascii_lowercase()))
+        {
+            length
+        } else {
+            tag::comment(rest).unwrap_or_else(|| {
+                plain.push('<');
+                1
+            })
+        };
+        rest = &rest[length..];
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
 }
 
 fn cut(line: &str, limit: usize) -> String {
@@ -178,7 +223,24 @@ const NAMED: [(&str, char); 68] = [
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{label, one_line};
+
+    #[test]
+    fn tags_in_a_title_are_left_out_and_what_is_none_stays() {
+        for (text, line) in [
+            ("Un titre<br>sur deux <b>lignes</b>", "Un titre sur deux lignes"),
+            ("<script>alert('x')</script>a<style>b{}</style>", "a"),
+            ("]]><script>alert(1)", "]]>"),
+            ("<a href=https://example.org class='x'>lien</a><!-- note -->", "lien"),
+            (
+                "3 < 5 et 7 > 6, a<b, <<-R&D->>, <nom>, </nom>",
+                "3 < 5 et 7 > 6, a<b, <<-R&D->>, <nom>, </nom>",
+            ),
+            ("La balise &lt;b&gt;", "La balise <b>"),
+        ] {
+            assert_eq!(label(text, 300), line);
+        }
+    }
 
     #[test]
     fn a_title_is_one_clean_line() {

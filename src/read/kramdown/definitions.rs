@@ -107,7 +107,9 @@ impl Reader {
             match extension.name {
                 "nomarkdown" if extension.is_html() => {
                     let mut inner = Scanner::new(extension.body.unwrap_or(""), line);
-                    self.raw_html(&mut inner, "", into);
+                    let mut block = Block::new(Kind::Verbatim, line);
+                    self.raw_html(&mut inner, "", &mut block.children);
+                    into.push(block);
                 }
                 "options" => {
                     if let Some(value) = extension.options.attributes.get("parse_block_html") {

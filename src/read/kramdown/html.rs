@@ -83,7 +83,7 @@ impl Reader {
                 }
             }
         }
-        let kind = Kind::Element { name, raw: model == Model::Raw };
+        let kind = Kind::Element { name, raw: model == Model::Raw, lenient: tag.lenient };
         Block { kind, attributes, list, children, line }
     }
 

@@ -14,6 +14,7 @@ use super::extension::{self, Extension};
 use super::quotes;
 use super::tag::{self, Model, Tag};
 use super::tree::Document;
+use super::write::Slip;
 
 /// One event, and the attributes of what it opens.
 ///
@@ -31,6 +32,7 @@ pub struct Attached {
     pub list: AttributeList,
     /// An HTML element that has neither content nor end.
     pub is_void: bool,
+    pub slip: Option<Slip>,
 }
 
 /// How deep spans may be nested in one another.
@@ -337,7 +339,8 @@ impl<'t> Reader<'t, '_> {
         let opens = !inside_word && !is_open && !self.byte(start + length).is_some_and(is_space);
         if opens
             && (self.emphasised(context, frame, mark, length)
-                || (length == 2 && !context.directly_in_emphasis && self.emphasised(context, frame, mark, 1)))
+                || (length == 2 && !context.directly_in_emphasis && self.emphasised(context, frame, mark, 1))
+                || (length == 2 && mark == b'*' && self.bold_with_blank(context, frame)))
         {
             return true;
         }
@@ -369,6 +372,37 @@ impl<'t> Reader<'t, '_> {
         self.pieces.truncate(pieces);
         self.at = start;
         false
+    }
+
+    /// `**bold **`, which kramdown shows as typed: nothing else can have been meant where the marks
+    /// stand on one line and no mark is between them.
+    fn bold_with_blank(&mut self, context: Context, frame: &mut Frame) -> bool {
+        let inner = &self.rest()[2..];
+        let end = self.find(inner, &['*', '\n']).filter(|&end| inner[end..].starts_with("**"));
+        let Some(end) = end.filter(|&end| inner[..end].ends_with(' ')) else { return false };
+        let is_more = inner[end + 2..].starts_with(|c: char| c == '*' || c.is_alphanumeric());
+        if is_more || self.depth >= DEEPEST {
+            return false;
+        }
+        let opening = self.pieces.len();
+        let attached = Attached { slip: Some(Slip::BlankInBold), ..Attached::default() };
+        self.pieces.push(Piece { event: Event::Start(Mark::Strong), attached: Some(Box::new(attached)) });
+        self.part(Context { in_strong: true, directly_in_emphasis: false, ..context }, 2, end);
+        self.push(Event::End(TagEnd::Strong));
+        frame.last = Last::Element(opening);
+        true
+    }
+
+    /// Reads the next `length` octets behind a mark of `mark` octets as a text of its own, and goes
+    /// on behind a second mark.
+    fn part(&mut self, context: Context, mark: usize, length: usize) {
+        let (begin, end) = (self.begin, self.end);
+        self.begin = self.at + mark;
+        self.at = self.begin;
+        self.end = self.begin + length;
+        self.inside(context, &mut Frame::default(), Stop::Never);
+        self.at = self.end + mark;
+        (self.begin, self.end) = (begin, end);
     }
 
     fn code(&mut self, context: Context, frame: &mut Frame) -> bool {
@@ -426,7 +460,8 @@ impl<'t> Reader<'t, '_> {
         let is_void = tag::is_void(&name);
         self.at += tag.length;
         let opening = self.pieces.len();
-        let attached = Attached { attributes, list: AttributeList::default(), is_void };
+        let slip = tag.lenient.then_some(Slip::UnquotedValue);
+        let attached = Attached { attributes, is_void, slip, ..Attached::default() };
         frame.last = Last::Element(opening);
         let event = Event::InlineHtml(name.clone().into());
         self.pieces.push(Piece { event, attached: Some(Box::new(attached)) });
@@ -600,14 +635,7 @@ impl<'t> Reader<'t, '_> {
         };
         let pieces = self.pieces.len();
         self.push(Event::Start(Mark::Strikethrough));
-        let (begin, outer_end) = (self.begin, self.end);
-        self.begin = self.at + 2;
-        self.at = self.begin;
-        self.end = self.begin + end;
-        let inner_context = Context { in_html: context.in_html, ..Context::default() };
-        self.inside(inner_context, &mut Frame::default(), Stop::Never);
-        let after = self.end + 2;
-        (self.begin, self.end, self.at) = (begin, outer_end, after);
+        self.part(Context { in_html: context.in_html, ..Context::default() }, 2, end);
         self.push(Event::End(TagEnd::Strikethrough));
         frame.last = Last::Element(pieces);
         true

@@ -10,6 +10,9 @@ pub struct Tag<'t> {
     attributes: &'t str,
     /// `<br/>`.
     pub closed: bool,
+    /// Read as a browser reads it: kramdown takes it for text, since a value that is no word has no
+    /// quotes.
+    pub lenient: bool,
     /// The length of the whole tag.
     pub length: usize,
 }
@@ -23,9 +26,18 @@ pub enum Model {
 }
 
 impl<'t> Tag<'t> {
-    /// Reads `<name attribute="value" …>`. Values without quotes are words; anything else makes the
-    /// whole no tag at all, and so text.
+    /// Reads `<name attribute="value" …>`. Values without quotes are words; with anything else it is
+    /// a tag only if HTML knows the name and all that is wrong are missing quotes.
     pub fn read(text: &'t str) -> Option<Self> {
+        Self::read_with(text, value_length, false).or_else(|| {
+            Self::read_with(text, bare_value_length, true).filter(|tag| {
+                let name = tag.name.to_ascii_lowercase();
+                is_known(&name) || matches!(name.as_str(), "svg" | "video" | "audio" | "picture" | "canvas")
+            })
+        })
+    }
+
+    fn read_with(text: &'t str, value_length: fn(&str) -> usize, lenient: bool) -> Option<Self> {
         let bytes = text.as_bytes();
         if bytes.first() != Some(&b'<') {
             return None;
@@ -48,6 +60,7 @@ impl<'t> Tag<'t> {
                     name: &text[1..start],
                     attributes,
                     closed,
+                    lenient,
                     length: at + 1,
                 });
             }
@@ -71,7 +84,8 @@ impl<'t> Tag<'t> {
             if name == 0 {
                 return attributes;
             }
-            let value = value_length(&rest[name..]);
+            let length_of = if self.lenient { bare_value_length } else { value_length };
+            let value = length_of(&rest[name..]);
             let written =
                 rest[name..name + value].trim_start_matches(|c: char| c == '=' || c.is_whitespace());
             let unquoted = written
@@ -102,6 +116,19 @@ fn value_length(text: &str) -> usize {
         0 => 0,
         length => start + length,
     }
+}
+
+/// The same where a value without quotes goes on to the next blank or to the end of the tag.
+fn bare_value_length(text: &str) -> usize {
+    let strict = value_length(text);
+    let ends = |rest: &str| rest.starts_with(|c: char| c == '>' || c.is_ascii_whitespace());
+    if strict > 0 && (ends(&text[strict..]) || text[strict..].starts_with("/>")) {
+        return strict;
+    }
+    let Some(value) = text.strip_prefix('=').filter(|value| !value.starts_with(['"', '\''])) else {
+        return strict;
+    };
+    value.find(|c: char| c == '>' || c == '<' || c.is_ascii_whitespace()).map_or(0, |end| 1 + end)
 }
 
 /// The length of an element's or attribute's name, with at most one prefix.
@@ -275,7 +302,8 @@ pub fn is_void(name: &str) -> bool {
     )
 }
 
-fn is_known(name: &str) -> bool {
+/// Whether HTML knows an element, as far as kramdown does.
+pub fn is_known(name: &str) -> bool {
     is_span(name)
         || is_block(name)
         || is_void(name)
@@ -312,7 +340,9 @@ mod tests {
             ("<b>x", Some(3)),
             ("<a href='x y' alt=\"z\" >x", Some(23)),
             ("<img src=\"a\"/>", Some(14)),
-            ("<a href=http://example.org>", None),
+            ("<a href=http://example.org>x", Some(27)),
+            ("<a href=http://example.org/ class=b >x", Some(37)),
+            ("<x-y href=http://example.org>", None),
             ("<a href=x>", Some(10)),
             ("<a href=\"x>", None),
             ("<a href=\"x\"y>", None),
@@ -327,5 +357,9 @@ mod tests {
         let said: Vec<_> = attributes.iter().collect();
         assert_eq!(said, [("href", "x y"), ("class", "b"), ("checked", "")]);
         assert_eq!(tag.element(), "a");
+        let tag = Tag::read("<a href=/x?y=z&a class=b-c d='e'>").unwrap();
+        let attributes = tag.attributes();
+        let said: Vec<_> = attributes.iter().collect();
+        assert_eq!(said, [("href", "/x?y=z&a"), ("class", "b-c"), ("d", "e")]);
     }
 }

@@ -53,11 +53,15 @@ pub enum Kind {
     TableFoot,
     Row,
     Cell(String),
-    /// An element written in HTML; `raw` when no Markdown is read in it.
+    /// An element written in HTML; `raw` when no Markdown is read in it, `lenient` when kramdown
+    /// takes its tag for text.
     Element {
         name: String,
         raw: bool,
+        lenient: bool,
     },
+    /// Raw HTML in whose words every mark is meant.
+    Verbatim,
     /// Words inside raw HTML: entities hold, nothing else does.
     RawText(String),
     /// Words inside `markdown="span"`.

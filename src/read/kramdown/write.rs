@@ -19,6 +19,20 @@ use super::tree::{Alignment, Block, Document, Kind};
 pub trait Ink {
     /// Looks at an opening tag, and may change its attributes. `line` counts from 0.
     fn open(&mut self, name: &str, attributes: &mut Attributes, line: u32) -> Fate;
+
+    /// Hears of a slip that was read as it was meant.
+    fn slip(&mut self, _slip: Slip, _line: u32) {}
+}
+
+/// What kramdown shows to readers as it was typed, and no editor meant them to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// `<a href=https://example.org/>`: a value without quotes.
+    UnquotedValue,
+    /// `**bold **`.
+    BlankInBold,
+    /// `<p>[words](address)</p>`.
+    MarkdownInHtml,
 }
 
 /// What becomes of an element.
@@ -46,6 +60,7 @@ pub fn write(document: &Document, purse: &Purse, ink: &mut dyn Ink) -> String {
         numbers: HashMap::new(),
         footnotes_at: None,
         line: 0,
+        verbatim: 0,
     };
     for block in &document.blocks {
         writer.block(block);
@@ -70,6 +85,8 @@ pub(super) struct Writer<'d, 'i> {
     /// Where a list with `{:footnotes}` asks for them.
     pub(super) footnotes_at: Option<usize>,
     pub(super) line: u32,
+    /// How many elements are open in whose text every mark is meant.
+    pub(super) verbatim: usize,
 }
 
 impl<'d> Writer<'d, '_> {
@@ -90,7 +107,7 @@ impl<'d> Writer<'d, '_> {
     }
 
     /// Applies a list. What named lists add is paid for: one may be referred to very often.
-    fn apply(&self, list: &AttributeList, attributes: &mut Attributes) {
+    pub(super) fn apply(&self, list: &AttributeList, attributes: &mut Attributes) {
         let named = &self.document.lists;
         let added: usize =
             list.references.iter().filter_map(|name| Some(named.get(name)?.attributes.length())).sum();
@@ -169,12 +186,20 @@ impl<'d> Writer<'d, '_> {
             | Kind::TableFoot
             | Kind::Row
             | Kind::Cell(_) => {}
-            Kind::Element { name, raw } => self.element(block, name, *raw),
-            Kind::RawText(text) => {
-                let mut escaped = String::with_capacity(text.len());
-                entities::escape(text, &mut escaped);
-                self.html(escaped);
+            Kind::Element { name, raw, lenient } => {
+                if *lenient {
+                    self.ink.slip(Slip::UnquotedValue, block.line);
+                }
+                self.element(block, name, *raw);
             }
+            Kind::Verbatim => {
+                self.verbatim += 1;
+                for child in &block.children {
+                    self.block(child);
+                }
+                self.verbatim -= 1;
+            }
+            Kind::RawText(text) => self.raw_text(text),
         }
     }
 
@@ -338,9 +363,12 @@ impl<'d> Writer<'d, '_> {
             Fate::Drop => return,
             Fate::Replace(html) => return self.html(html),
         }
+        let is_verbatim = matches!(name, "a" | "code" | "kbd" | "pre" | "samp" | "textarea");
+        self.verbatim += usize::from(is_verbatim);
         for child in &block.children {
             self.block(child);
         }
+        self.verbatim -= usize::from(is_verbatim);
         if fate == Fate::Keep && !super::tag::is_void(name) {
             self.html(format!("</{name}>"));
         }
@@ -445,6 +473,9 @@ impl<'d> Writer<'d, '_> {
         pieces: &mut std::vec::IntoIter<Piece<'d>>,
     ) -> Option<Closing> {
         let is_void = attached.as_ref().is_some_and(|attached| attached.is_void);
+        if let Some(slip) = attached.as_ref().and_then(|attached| attached.slip) {
+            self.ink.slip(slip, self.line);
+        }
         self.attach(&mut attributes, attached);
         match self.ink.open(name, &mut attributes, self.line) {
             Fate::Keep => {

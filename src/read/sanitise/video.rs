@@ -29,8 +29,7 @@ impl Guard<'_> {
             .and_then(|reference| match Address::of_image(reference, self.page) {
                 Address::Sound(url) => Some(url),
                 _ => None,
-            })
-            .or_else(|| self.page.links.picture_of(&url).map(String::from));
+            });
         let picture = poster
             .map(|poster| format!("<img src=\"{}\" alt=\"\"><br>", escape(&poster)))
             .unwrap_or_default();

@@ -65,7 +65,23 @@ pub(super) fn compose(draft: &Draft<'_>) -> Result<Composed, TemplateFault> {
         archive_html: tidy(&draft.templates.html(&page, &theme)?),
         archive_text: text::finish(&draft.templates.text(&page, &theme)?),
         problems,
+        words: words(draft),
     })
+}
+
+/// Whatever an editor wrote that the letter may show.
+fn words(draft: &Draft<'_>) -> String {
+    let mut all: Vec<&str> = draft.subject.into_iter().chain(draft.preheader).collect();
+    all.extend(draft.intro.map(|intro| intro.html.as_str()));
+    for (article, content) in draft.articles {
+        all.push(&article.title);
+        all.extend(content.chapeau.as_ref().map(|chapeau| chapeau.html.as_str()));
+        all.extend(content.images.iter().flat_map(|image| [image.alt.as_str(), image.caption.as_str()]));
+        all.extend(article.attachments.iter().map(|file| file.name.as_str()));
+        all.extend(article.event.as_ref().map(|event| event.place.as_str()));
+        all.extend(article.categories.iter().map(String::as_str));
+    }
+    all.join("\n")
 }
 
 /// The octets of the HTML once tokens are filled in.

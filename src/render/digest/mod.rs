@@ -79,6 +79,9 @@ pub struct Composed {
     pub archive_text: String,
     /// What was shortened or left out, and what an editor should mend.
     pub problems: Vec<Problem>,
+    /// What the articles themselves say: marks of source text in it are meant (`{{ … }}` in an
+    /// article on templates), anywhere else they are a fault.
+    pub words: String,
 }
 
 impl Composed {
