@@ -589,7 +589,10 @@ fn an_article_on_templates_does_not_stop_a_digest() {
     let desk = desk();
     let composed = desk.compose(&articles, &pictures(&articles));
     assert!(composed.text.contains("{{ page.title }}"));
-    assert_eq!(flaws(&desk.letter(&composed), TOKEN, &composed, &desk.theme), Vec::<String>::new());
+    assert_eq!(
+        flaws(&desk.letter(&composed), TOKEN, &composed, &desk.list, &desk.theme),
+        Vec::<String>::new()
+    );
 }
 
 /// The editions that the program makes of the sample's newest articles.
