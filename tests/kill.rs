@@ -1,5 +1,7 @@
 //! A hundred kills, each aimed at the one window that matters: the server has taken a letter, and
 //! the sender has not written that down. Through the program itself, with its own ledger.
+//!
+//! The long form: `KILLS=1000 READERS=2000 cargo test --release --test kill -- --nocapture`.
 
 mod support;
 
@@ -16,12 +18,16 @@ use parution::ledger::sqlite::SqliteLedger;
 use support::opening;
 use support::server::{Do, Server};
 
-const READERS: usize = 150;
 const CONNECTIONS: usize = 4;
-const KILLS: usize = 100;
+
+/// A number that the environment may set.
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
 
 #[test]
 fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
+    let (wanted, readers) = (number("KILLS", 100), number("READERS", 150));
     let folder = tempfile::tempdir().unwrap();
     let (bell, rung) = mpsc::channel();
     let bell = Mutex::new(bell);
@@ -33,16 +39,16 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
         })
     });
     site(folder.path(), &server);
-    let people: String = (0..READERS).map(|i| format!("r{i}@example.net\n")).collect();
+    let people: String = (0..readers).map(|i| format!("r{i}@example.net\n")).collect();
     fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
     let done =
         parution(folder.path(), &["subscribers", "import", "people.csv", "--consent", "essai"]).status();
     assert!(done.unwrap().success());
 
-    let mut kills = 0;
+    let (mut kills, mut rounds_left) = (0, 5);
     // The first run cuts the digest; the others find it.
     let mut verb = "run";
-    while kills < KILLS {
+    while kills < wanted {
         while rung.try_recv().is_ok() {}
         let mut child = parution(folder.path(), &[verb, "--adopt"]).spawn().unwrap();
         // The kill comes with this letter of the round, so that every round also delivers some.
@@ -67,8 +73,8 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
         }
         kills += 1;
     }
-    for _ in 0..3 {
-        parution(folder.path(), &["deliver"]).status().unwrap();
+    while !parution(folder.path(), &["deliver"]).status().unwrap().success() && rounds_left > 0 {
+        rounds_left -= 1;
     }
 
     let mut ledger = SqliteLedger::open(
@@ -77,12 +83,12 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
     )
     .unwrap();
     let tally = ledger.tally(None).unwrap();
-    assert_eq!((tally.total(), tally.open()), (READERS as u64, 0), "{tally:?}");
+    assert_eq!((tally.total(), tally.open()), (readers as u64, 0), "{tally:?}");
     let mut copies: HashMap<String, Vec<_>> = HashMap::new();
     for taken in server.taken() {
         copies.entry(taken.recipient.clone()).or_default().push(taken);
     }
-    assert!(copies.len() as u64 + tally.in_doubt >= READERS as u64, "somebody is lost: {tally:?}");
+    assert_eq!(copies.len(), readers, "somebody is lost: {tally:?}");
     let mut extra = 0;
     for (recipient, letters) in &copies {
         assert!(letters.len() <= 3, "{recipient} got {}", letters.len());
@@ -92,6 +98,7 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
         extra += letters.len() - 1;
     }
     assert!(extra <= kills * CONNECTIONS, "{extra} copies by {kills} kills");
+    println!("{readers} readers, {kills} kills: nobody lost, {extra} copies, {tally:?}");
     assert!(kills >= 20, "only {kills} rounds were killed: the test aims badly");
 }
 

@@ -17,8 +17,8 @@ use parution::domain::{
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
-    Added, Claim, Claimer, Cut, Deliveries as _, InDoubt, Ledger, LedgerError, Location, NewSubscriber,
-    Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
+    Added, Brake, Claim, Claimer, Cut, Deliveries as _, Dot, Fate, InDoubt, Ledger, LedgerError, Location,
+    NewSubscriber, Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
 };
 
 /// A place where ledgers of one engine live.
@@ -70,7 +70,10 @@ contract! {
     a_reader_who_left_gets_no_dot,
     a_lost_lease_records_nothing,
     a_dead_workers_letters_go_on,
+    a_letter_whose_dot_was_never_begun_is_no_doubt,
     a_third_doubt_waits_for_a_person,
+    a_digest_that_is_done_is_counted_once_and_again_when_it_is_opened,
+    a_brake_is_remembered_and_workers_are_counted,
     a_pause_keeps_letters_back,
     a_hard_bounce_suppresses_at_once_and_a_soft_one_the_third_time_in_a_row,
     an_address_is_on_the_list_once_however_it_is_spelt,
@@ -255,7 +258,7 @@ fn a_reader_who_left_gets_no_dot(engine: &dyn Engine) {
 fn a_lost_lease_records_nothing(engine: &dyn Engine) {
     let (mut ledger, digest) = ready(engine, 1);
     let mine = ledger.claim(&ALPHA, 1, now()).unwrap();
-    ledger.recover(&mut |worker| worker == ALPHA.worker, 3, now()).unwrap();
+    ledger.recover(&mut |worker| gone_if(worker == ALPHA.worker), 3, now()).unwrap();
     let theirs = ledger.claim(&BETA, 1, now()).unwrap();
     assert_ne!(mine[0].token, theirs[0].token);
     assert_eq!(ledger.record(&[sending(&mine[0])], now()).unwrap(), [Verdict::LeaseLost]);
@@ -269,9 +272,9 @@ fn a_dead_workers_letters_go_on(engine: &dyn Engine) {
     let (mut ledger, digest) = ready(engine, 2);
     let claims = ledger.claim(&ALPHA, 2, now()).unwrap();
     ledger.record(&[sending(&claims[0])], now()).unwrap();
-    let alive = ledger.recover(&mut |_| false, 3, now()).unwrap();
+    let alive = ledger.recover(&mut |_| Fate::MayLive, 3, now()).unwrap();
     assert_eq!(alive, parution::ledger::Recovered::default());
-    let found = ledger.recover(&mut |worker| worker == "alpha", 3, now()).unwrap();
+    let found = ledger.recover(&mut |worker| gone_if(worker == "alpha"), 3, now()).unwrap();
     assert_eq!((found.unclaimed, found.doubtful, found.in_doubt), (1, 1, 0));
     assert_eq!(ledger.tally(Some(digest)).unwrap().waiting, 2);
     let again = ledger.claim(&BETA, 2, now()).unwrap();
@@ -280,13 +283,29 @@ fn a_dead_workers_letters_go_on(engine: &dyn Engine) {
     assert_eq!(doubts, [0, 1]);
 }
 
+fn a_letter_whose_dot_was_never_begun_is_no_doubt(engine: &dyn Engine) {
+    let (mut ledger, digest) = ready(engine, 4);
+    let claims = ledger.claim(&ALPHA, 4, now()).unwrap();
+    ledger.record(&[sending(&claims[0]), sending(&claims[1]), sending(&claims[2])], now()).unwrap();
+    let dot = |claim: &Claim, token| Dot { digest, subscriber: claim.subscriber, token };
+    // The second was dotted under an earlier lease, the fourth is not in Sending at all.
+    let begun = vec![dot(&claims[0], claims[0].token), dot(&claims[1], claims[1].token - 1)];
+    let found = ledger.recover(&mut |_| Fate::GoneAfter(begun.clone()), 3, now()).unwrap();
+    assert_eq!((found.unclaimed, found.doubtful, found.in_doubt), (3, 1, 0));
+    let again = ledger.claim(&BETA, 4, now()).unwrap();
+    for claim in again {
+        let doubts = u32::from(claim.subscriber == claims[0].subscriber);
+        assert_eq!(claim.doubts, doubts, "{:?}", claim.subscriber);
+    }
+}
+
 fn a_third_doubt_waits_for_a_person(engine: &dyn Engine) {
     let (mut ledger, digest) = ready(engine, 2);
     for _ in 0..3 {
         for claim in ledger.claim(&ALPHA, 2, now()).unwrap() {
             ledger.record(&[sending(&claim)], now()).unwrap();
         }
-        ledger.recover(&mut |_| true, 3, now()).unwrap();
+        ledger.recover(&mut |_| Fate::Gone, 3, now()).unwrap();
     }
     assert_eq!(ledger.claim(&ALPHA, 2, now()).unwrap(), []);
     assert_eq!(ledger.tally(Some(digest)).unwrap().in_doubt, 2);
@@ -295,9 +314,55 @@ fn a_third_doubt_waits_for_a_person(engine: &dyn Engine) {
     let again = ledger.claim(&ALPHA, 2, now()).unwrap();
     assert_eq!(again.len(), 2);
     ledger.record(&again.iter().map(sending).collect::<Vec<_>>(), now()).unwrap();
-    ledger.recover(&mut |_| true, 3, now()).unwrap();
+    ledger.recover(&mut |_| Fate::Gone, 3, now()).unwrap();
     assert_eq!(ledger.close_in_doubt(InDoubt::Accept, now()).unwrap(), 2);
     assert_eq!(ledger.tally(Some(digest)).unwrap().sent, 2);
+}
+
+fn a_digest_that_is_done_is_counted_once_and_again_when_it_is_opened(engine: &dyn Engine) {
+    let (mut ledger, digest) = ready(engine, 4);
+    let tally = |ledger: &mut dyn Ledger| {
+        ledger.close_finished(now()).unwrap();
+        let tally = ledger.tally(Some(digest)).unwrap();
+        assert_eq!(ledger.tally(None).unwrap(), tally, "there is but one digest");
+        assert_eq!(ledger.digests(1).unwrap()[0].tally, tally);
+        (tally.sent, tally.refused, tally.in_doubt, tally.open())
+    };
+    let claims = ledger.claim(&ALPHA, 4, now()).unwrap();
+    let sent = |claim| settle(claim, DeliveryState::Sent { at: now(), reply: "250".into() }, 0, 0);
+    let refused = |claim| settle(claim, DeliveryState::Refused { at: now(), reply: "550".into() }, 1, 0);
+    let in_doubt = |claim| settle(claim, DeliveryState::InDoubt { since: now() }, 0, 3);
+    ledger.record(&[sent(&claims[0]), refused(&claims[1]), in_doubt(&claims[2])], now()).unwrap();
+    assert_eq!(tally(&mut *ledger), (1, 1, 1, 1));
+    ledger.record(&[sent(&claims[3])], now()).unwrap();
+    assert_eq!(tally(&mut *ledger), (2, 1, 1, 0), "a doubt keeps it open");
+    ledger.close_in_doubt(InDoubt::Accept, now()).unwrap();
+    assert_eq!(tally(&mut *ledger), (3, 1, 0, 0));
+    assert_eq!(tally(&mut *ledger), (3, 1, 0, 0), "from what was noted");
+    assert_eq!(ledger.next_due().unwrap(), None);
+    let hour = ledger.sent_since(now()).unwrap();
+    assert_eq!(hour, [("example.org".to_owned(), 3)], "a closed digest still counts for the pace");
+    assert_eq!(ledger.reopen_refused(digest, now()).unwrap(), 1);
+    assert_eq!(tally(&mut *ledger), (3, 0, 0, 1));
+    assert!(ledger.next_due().unwrap().is_some());
+    let again = ledger.claim(&ALPHA, 4, now()).unwrap();
+    ledger.record(&[sent(&again[0])], now()).unwrap();
+    assert_eq!(tally(&mut *ledger), (4, 0, 0, 0));
+}
+
+fn a_brake_is_remembered_and_workers_are_counted(engine: &dyn Engine) {
+    let (mut ledger, _) = ready(engine, 3);
+    assert_eq!(ledger.brake().unwrap(), None);
+    ledger.set_brake(Brake { pace: 12.5, at: now() }).unwrap();
+    let slower = Brake { pace: 6.25, at: now() + TimeDelta::milliseconds(1) };
+    ledger.set_brake(slower).unwrap();
+    assert_eq!(engine.open().brake().unwrap(), Some(slower));
+    ledger.claim(&ALPHA, 1, now()).unwrap();
+    let theirs = ledger.claim(&BETA, 2, now()).unwrap();
+    assert_eq!(ledger.other_workers("alpha").unwrap(), 1);
+    assert_eq!(ledger.other_workers("gamma").unwrap(), 2);
+    ledger.record(&[sending(&theirs[0])], now()).unwrap();
+    assert_eq!(ledger.other_workers("alpha").unwrap(), 1);
 }
 
 fn a_pause_keeps_letters_back(engine: &dyn Engine) {
@@ -555,7 +620,7 @@ fn a_lease_ends_by_the_clock_of_the_database() {
     let years_later = now() + TimeDelta::days(2000);
     ledger.renew(&brief, years_later).unwrap();
     thread::sleep(Duration::from_millis(300));
-    let found = ledger.recover(&mut |_| false, 3, now()).unwrap();
+    let found = ledger.recover(&mut |_| Fate::MayLive, 3, now()).unwrap();
     assert_eq!((found.unclaimed, found.doubtful), (1, 1));
     let late = DeliveryState::Sent { at: now(), reply: "250".into() };
     assert_eq!(ledger.record(&[settle(&claims[0], late, 0, 0)], now()).unwrap(), [Verdict::LeaseLost]);
@@ -581,6 +646,10 @@ fn a_database_that_holds_something_else_is_left_untouched() {
 }
 
 // The story's furniture.
+
+fn gone_if(it_has_ended: bool) -> Fate {
+    if it_has_ended { Fate::Gone } else { Fate::MayLive }
+}
 
 const ALPHA: Claimer<'_> = Claimer { worker: "alpha", lease: Duration::from_mins(15) };
 const BETA: Claimer<'_> = Claimer { worker: "beta", lease: Duration::from_mins(15) };

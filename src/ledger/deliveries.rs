@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::LedgerError;
+use super::{Fate, LedgerError};
 use crate::domain::{Bounce, DeliveryState, DigestId, EmailAddress, Language, SubscriberId, Tally};
 
 /// Deliveries: one row for each digest and reader, crossed off alone.
 pub trait Deliveries {
     /// Gives back what a worker left behind: its claims wait again, its letters that may be on the
-    /// wire count as doubts. `gone` says whether a worker of this name has ended; leases that ran
-    /// out are given back whoever held them.
+    /// wire count as doubts. `fate` says what became of the worker of a name; leases that ran out
+    /// are given back whoever held them.
     fn recover(
         &mut self,
-        gone: &mut dyn FnMut(&str) -> bool,
+        fate: &mut dyn FnMut(&str) -> Fate,
         max_doubts: u32,
         now: DateTime<Utc>,
     ) -> Result<Recovered, LedgerError>;
@@ -38,11 +38,23 @@ pub trait Deliveries {
     /// none waits.
     fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError>;
 
-    /// The states of one digest, or of all.
+    /// The states of one digest, or of all. Quick however many digests there were, as long as most
+    /// of them are closed.
     fn tally(&mut self, digest: Option<DigestId>) -> Result<Tally, LedgerError>;
+
+    /// Notes the tallies of the digests that nobody has to work on any more.
+    fn close_finished(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError>;
 
     /// Letters accepted since an instant, by recipient domain: what the pace has used up.
     fn sent_since(&mut self, since: DateTime<Utc>) -> Result<Vec<(String, u64)>, LedgerError>;
+
+    /// How many other workers hold letters just now: they share the pace.
+    fn other_workers(&mut self, me: &str) -> Result<u32, LedgerError>;
+
+    /// The pace that a server's complaints have left, and when that was noted.
+    fn brake(&mut self) -> Result<Option<Brake>, LedgerError>;
+
+    fn set_brake(&mut self, brake: Brake) -> Result<(), LedgerError>;
 
     /// The deliveries that someone should look at: waiting after a refusal, in doubt, refused; the
     /// latest first.
@@ -69,6 +81,15 @@ pub trait Deliveries {
         bounce: Bounce,
         now: DateTime<Utc>,
     ) -> Result<bool, LedgerError>;
+}
+
+/// How fast a server lets all workers together be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Brake {
+    /// Letters a second.
+    pub pace: f64,
+    /// To the millisecond.
+    pub at: DateTime<Utc>,
 }
 
 /// A worker that asks for letters.
@@ -208,18 +229,18 @@ pub(super) fn troubled(word: &str, at: DateTime<Utc>, due_at: DateTime<Utc>, rep
     }
 }
 
-/// A tally from what was counted for each state's word.
+/// A tally from what was counted for each state's word; a word may come more than once.
 pub(super) fn tally_of<'w>(counts: impl IntoIterator<Item = (&'w str, u64)>) -> Tally {
     let mut tally = Tally::default();
     for (word, count) in counts {
         match word {
-            "waiting" => tally.waiting = count,
-            "claimed" => tally.claimed = count,
-            "sending" => tally.sending = count,
-            "sent" => tally.sent = count,
-            "refused" => tally.refused = count,
-            "left" => tally.left = count,
-            _ => tally.in_doubt = count,
+            "waiting" => tally.waiting += count,
+            "claimed" => tally.claimed += count,
+            "sending" => tally.sending += count,
+            "sent" => tally.sent += count,
+            "refused" => tally.refused += count,
+            "left" => tally.left += count,
+            _ => tally.in_doubt += count,
         }
     }
     tally

@@ -11,6 +11,7 @@
 mod articles;
 mod deliveries;
 mod digests;
+mod dots;
 mod feeds;
 mod key;
 mod location;
@@ -20,11 +21,16 @@ pub mod sqlite;
 mod subscribers;
 mod worker;
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, Utc};
 
 pub use articles::Articles;
-pub use deliveries::{Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict};
+pub use deliveries::{
+    Brake, Claim, Claimer, Deliveries, InDoubt, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
+};
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
+pub use dots::{Dot, Dots};
 pub use feeds::Feeds;
 pub use key::LedgerKey;
 pub use location::{Location, open};
@@ -33,7 +39,7 @@ pub use membership::{
     ImportSource, LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
 };
 pub use subscribers::{Added, NewSubscriber, Subscribers};
-pub use worker::Worker;
+pub use worker::{Fate, Worker};
 
 /// Everything the ledger can do; one value of it owns one connection to its database.
 pub trait Ledger: Articles + Digests + Deliveries + Membership + Feeds + Send {
@@ -54,6 +60,11 @@ pub trait Ledger: Articles + Digests + Deliveries + Membership + Feeds + Send {
     fn last_run(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError>;
 
     fn note_run(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError>;
+
+    /// The ledger's own folder on this machine, where [`Dots`] are noted; `None` when it is elsewhere.
+    fn folder(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Which ledger this is, for messages: a path, or `host/database`; never a password.
     fn name(&self) -> String;

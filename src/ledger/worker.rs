@@ -2,7 +2,21 @@
 //! still lives.
 
 use std::fs;
+use std::path::Path;
 use std::process;
+
+use super::{Dot, Dots};
+
+/// What is known of the worker that holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It may live: its lease counts.
+    MayLive,
+    /// It has ended, and every letter in Sending may be out.
+    Gone,
+    /// It has ended, and began no dots but some of these.
+    GoneAfter(Vec<Dot>),
+}
 
 /// The name of this process: boot, process namespace, process number, start. All four together
 /// name one process that ever was.
@@ -24,6 +38,15 @@ impl Worker {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is known of the worker of that name, here and from its notes in `folder`.
+    #[must_use]
+    pub fn fate(name: &str, folder: Option<&Path>) -> Fate {
+        if !Self::is_gone(name) {
+            return Fate::MayLive;
+        }
+        folder.and_then(|folder| Dots::of(folder, name)).map_or(Fate::Gone, Fate::GoneAfter)
     }
 
     /// Whether the worker of that name has certainly ended. One of another machine, boot or

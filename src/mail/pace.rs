@@ -1,7 +1,8 @@
 //! How fast letters may go: overall and for each recipient domain, by the second and by the hour.
 //!
-//! Pure: time comes in as the span since the run began, and what the last hour has used up is told
-//! at the start, so that a run killed and started again is no faster. A server that says "too
+//! Pure: time comes in as the span since the run began. What the last hour has used up, and how many
+//! workers share the limits, is told at the start and now and then, so that a run killed and
+//! started again is no faster, and eight workers are no faster than one. A server that says "too
 //! fast" halves the pace; every hundred letters it then takes without a word win a tenth back.
 
 use std::collections::HashMap;
@@ -30,7 +31,10 @@ pub struct Pace {
     limits: Limits,
     overall: Gate,
     domains: HashMap<String, Gate>,
+    /// Letters of the last hour, by recipient domain.
     used: HashMap<String, u64>,
+    /// This worker's part of every limit.
+    share: f64,
     brake: Option<Brake>,
     /// Letters let out in the present and the last whole second, to know what "half" means.
     recent: [(u64, u32); 2],
@@ -39,6 +43,7 @@ pub struct Pace {
 /// The pace that a server asked for by complaining.
 #[derive(Debug)]
 struct Brake {
+    /// Of all workers together.
     per_second: f64,
     gate: Bucket,
     since: Duration,
@@ -46,17 +51,33 @@ struct Brake {
 }
 
 impl Pace {
-    /// A pace at the start of a run; `used` are the letters of the last hour by recipient domain.
+    /// A pace at the start of a run that is alone and follows none.
     #[must_use]
-    pub fn new(limits: Limits, used: Vec<(String, u64)>) -> Self {
-        let total = used.iter().map(|(_, count)| count).sum();
+    pub fn new(limits: Limits) -> Self {
         Self {
-            overall: Gate::new(limits.overall, total, Duration::ZERO),
+            overall: Gate::new(limits.overall, 0, 1.0, Duration::ZERO),
             limits,
             domains: HashMap::new(),
-            used: used.into_iter().collect(),
+            used: HashMap::new(),
+            share: 1.0,
             brake: None,
             recent: [(0, 0); 2],
+        }
+    }
+
+    /// Learns what all workers have sent in the last hour, by recipient domain, and how many they
+    /// are, this one included.
+    pub fn agree(&mut self, used: Vec<(String, u64)>, workers: u32, at: Duration) {
+        self.share = 1.0 / f64::from(workers.max(1));
+        let total = used.iter().map(|(_, count)| count).sum();
+        self.used = used.into_iter().collect();
+        self.overall.agree(self.limits.overall, total, self.share, at);
+        for (domain, gate) in &mut self.domains {
+            let limit = self.limits.domains.get(domain).copied().unwrap_or(self.limits.each_domain);
+            gate.agree(limit, self.used.get(domain).copied().unwrap_or(0), self.share, at);
+        }
+        if let Some(brake) = &mut self.brake {
+            brake.gate.set_rate(brake.per_second * self.share, at);
         }
     }
 
@@ -75,8 +96,8 @@ impl Pace {
             if self.domains.len() > 10_000 {
                 self.domains.retain(|_, gate| !gate.is_full(at));
             }
-            let used = self.used.remove(domain).unwrap_or(0);
-            self.domains.insert(domain.to_owned(), Gate::new(limit, used, at));
+            let used = self.used.get(domain).copied().unwrap_or(0);
+            self.domains.insert(domain.to_owned(), Gate::new(limit, used, self.share, at));
         }
         let mut wait = self.overall.wait(at);
         if let Some(brake) = &mut self.brake {
@@ -105,35 +126,44 @@ impl Pace {
     }
 
     /// The server took a letter.
-    pub fn accepted(&mut self) {
+    pub fn accepted(&mut self, at: Duration) {
         if let Some(brake) = &mut self.brake {
             brake.accepted += 1;
             if brake.accepted >= 100 {
                 brake.accepted = 0;
                 brake.per_second *= 1.1;
-                brake.gate.set_rate(brake.per_second);
+                brake.gate.set_rate(brake.per_second * self.share, at);
             }
         }
     }
 
-    /// The server finds us too fast. Complaints within one second of each other are one.
-    pub fn slow_down(&mut self, at: Duration) {
+    /// The server finds us too fast. Complaints within one second of each other are one: says
+    /// whether this was the first.
+    pub fn slow_down(&mut self, at: Duration) -> bool {
         if self.brake.as_ref().is_some_and(|brake| at.saturating_sub(brake.since) < Duration::from_secs(1)) {
-            return;
+            return false;
         }
         let rate = if let Some(brake) = &self.brake {
             brake.per_second
         } else {
             let measured = self.recent.iter().map(|(_, count)| *count).max().unwrap_or(1);
-            self.limits.overall.per_second.unwrap_or(f64::INFINITY).min(f64::from(measured.max(1)))
+            let measured = f64::from(measured.max(1)) / self.share;
+            self.limits.overall.per_second.unwrap_or(f64::INFINITY).min(measured)
         };
-        let per_second = (rate / 2.0).max(0.1);
-        // The braked bucket holds one letter: bursts are what the server complained of.
-        self.brake =
-            Some(Brake { per_second, gate: Bucket::new(per_second, 1.0, 0.0, at), since: at, accepted: 0 });
+        self.brake(rate / 2.0, at);
+        true
     }
 
-    /// The pace that complaints have left, letters a second.
+    /// All workers together shall be no faster than this, letters a second, until good service
+    /// wins it back.
+    pub fn brake(&mut self, per_second: f64, at: Duration) {
+        let per_second = per_second.max(0.1);
+        // The braked bucket holds one letter: bursts are what the server complained of.
+        let gate = Bucket::new(per_second * self.share, 1.0, 0.0, at);
+        self.brake = Some(Brake { per_second, gate, since: at, accepted: 0 });
+    }
+
+    /// The pace that complaints have left all workers together, letters a second.
     #[must_use]
     pub fn braked(&self) -> Option<f64> {
         self.brake.as_ref().map(|brake| brake.per_second)
@@ -148,13 +178,26 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(limit: Limit, used: u64, at: Duration) -> Self {
-        let second = limit.per_second.map(|rate| Bucket::new(rate, rate.max(1.0), rate.min(1.0), at));
-        let hour = limit.per_hour.map(|count| {
+    fn new(limit: Limit, used: u64, share: f64, at: Duration) -> Self {
+        let second = limit.per_second.map(|rate| Bucket::new(rate, 1.0, rate.min(1.0), at));
+        let hour = limit.per_hour.map(|_| Bucket::new(0.0, f64::INFINITY, f64::INFINITY, at));
+        let mut gate = Self { second, hour };
+        gate.agree(limit, used, share, at);
+        gate
+    }
+
+    /// What is left never grows by agreeing: only time gives it back.
+    fn agree(&mut self, limit: Limit, used: u64, share: f64, at: Duration) {
+        if let (Some(bucket), Some(rate)) = (&mut self.second, limit.per_second) {
+            bucket.set_rate(rate * share, at);
+            bucket.size = (rate * share).max(1.0);
+        }
+        if let (Some(bucket), Some(count)) = (&mut self.hour, limit.per_hour) {
             let full = f64::from(count.max(1));
-            Bucket::new(full / 3600.0, full, full - used as f64, at)
-        });
-        Self { second, hour }
+            bucket.set_rate(full / 3600.0 * share, at);
+            bucket.size = (full * share).max(1.0);
+            bucket.level = bucket.level.min((full - used as f64) * share);
+        }
     }
 
     fn wait(&mut self, at: Duration) -> Duration {
@@ -205,8 +248,10 @@ impl Bucket {
         self.level -= 1.0;
     }
 
-    fn set_rate(&mut self, per_second: f64) {
-        self.per_second = per_second;
+    fn set_rate(&mut self, per_second: f64, at: Duration) {
+        self.level = self.level_at(at);
+        self.at = self.at.max(at);
+        self.per_second = per_second.max(1e-6);
     }
 }
 
@@ -235,7 +280,7 @@ mod tests {
     fn ten_a_second_is_ten_a_second() {
         let limits =
             Limits { overall: Limit { per_second: Some(10.0), per_hour: None }, ..Limits::default() };
-        let mut pace = Pace::new(limits, vec![]);
+        let mut pace = Pace::new(limits);
         let letters = count(&mut pace, "example.org", seconds(0), seconds(10));
         assert!((99..=101).contains(&letters), "{letters}");
         // After a pause, one second's worth may go at once, not more.
@@ -247,7 +292,8 @@ mod tests {
     fn an_hours_quota_counts_what_went_before_a_restart() {
         let limits = Limits { overall: Limit { per_second: None, per_hour: Some(360) }, ..Limits::default() };
         let used = vec![("example.org".to_owned(), 300), ("example.net".to_owned(), 60)];
-        let mut pace = Pace::new(limits, used);
+        let mut pace = Pace::new(limits);
+        pace.agree(used, 1, seconds(0));
         assert!(pace.ask("example.org", seconds(0)).is_err());
         assert_eq!(count(&mut pace, "example.org", seconds(0), seconds(1001)), 100);
     }
@@ -256,7 +302,7 @@ mod tests {
     fn one_slow_domain_does_not_hold_the_others_back() {
         let slow = Limit { per_second: Some(1.0), per_hour: None };
         let limits = Limits { domains: [("slow.example".to_owned(), slow)].into(), ..Limits::default() };
-        let mut pace = Pace::new(limits, vec![]);
+        let mut pace = Pace::new(limits);
         assert_eq!(pace.ask("slow.example", seconds(0)), Ok(()));
         assert!(pace.ask("slow.example", seconds(0)).is_err());
         for _ in 0..100 {
@@ -267,20 +313,50 @@ mod tests {
 
     #[test]
     fn a_complaint_halves_the_pace_once_and_good_service_wins_it_back() {
-        let mut pace = Pace::new(Limits::default(), vec![]);
+        let mut pace = Pace::new(Limits::default());
         for i in 0..80 {
             pace.ask("example.org", Duration::from_millis(i * 10)).unwrap();
         }
-        pace.slow_down(seconds(1));
-        pace.slow_down(seconds(1));
+        assert!(pace.slow_down(seconds(1)));
+        assert!(!pace.slow_down(seconds(1)));
         assert_eq!(pace.braked(), Some(40.0));
         let letters = count(&mut pace, "example.org", seconds(2), seconds(4));
         assert!((79..=82).contains(&letters), "{letters}");
         pace.slow_down(seconds(4));
         assert_eq!(pace.braked(), Some(20.0));
         for _ in 0..100 {
-            pace.accepted();
+            pace.accepted(seconds(5));
         }
         assert_eq!(pace.braked(), Some(22.0));
+    }
+
+    #[test]
+    fn four_workers_are_as_fast_as_one() {
+        let limit = Limit { per_second: Some(40.0), per_hour: None };
+        let mut pace = Pace::new(Limits { overall: limit, ..Limits::default() });
+        assert!(count(&mut pace, "example.org", seconds(0), seconds(10)) >= 399);
+        pace.agree(vec![], 4, seconds(10));
+        let letters = count(&mut pace, "example.org", seconds(10), seconds(20));
+        assert!((99..=112).contains(&letters), "{letters}");
+        pace.brake(20.0, seconds(20));
+        let letters = count(&mut pace, "example.org", seconds(20), seconds(30));
+        assert!((49..=51).contains(&letters), "{letters}");
+        pace.agree(vec![], 1, seconds(30));
+        let letters = count(&mut pace, "example.org", seconds(30), seconds(40));
+        assert!((199..=201).contains(&letters), "{letters}");
+    }
+
+    #[test]
+    fn what_others_sent_is_missing_from_the_hour() {
+        let limit = Limit { per_second: None, per_hour: Some(100) };
+        let mut pace = Pace::new(Limits { each_domain: limit, ..Limits::default() });
+        assert_eq!(pace.ask("example.org", seconds(0)), Ok(()));
+        pace.agree(vec![("example.org".into(), 60), ("example.net".into(), 90)], 2, seconds(0));
+        assert_eq!(count(&mut pace, "example.org", seconds(0), seconds(1)), 20, "half of what is left");
+        assert_eq!(count(&mut pace, "example.net", seconds(0), seconds(1)), 5);
+        assert_eq!(count(&mut pace, "example.com", seconds(0), seconds(1)), 50);
+        // A later look never gives back what was let go and is not in the ledger yet.
+        pace.agree(vec![], 1, seconds(1));
+        assert!(pace.ask("example.org", seconds(1)).is_err());
     }
 }

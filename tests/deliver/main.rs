@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use parution::domain::{Outcome, Standing, Tally};
 use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{Deliveries as _, InDoubt, Ledger as _, Subscribers as _, Worker};
+use parution::ledger::{Brake, Deliveries as _, InDoubt, Ledger as _, Subscribers as _, Worker};
 use parution::mail::mailer::smtp::{Relay, Smtp};
 use parution::mail::mailer::{Folder, Mailer, Memory};
 use parution::mail::outcome::{Answer, Stage};
@@ -456,6 +456,67 @@ fn a_server_that_finds_us_too_fast_gets_everything_at_its_own_pace() {
     };
     let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
     assert_eq!((report.sent, report.ending()), (120, Ending::Done), "{report}");
+}
+
+#[test]
+fn a_complaint_about_our_pace_is_remembered_by_the_next_run() {
+    let server = Server::scripted(|stage, to, time| {
+        (stage == "MAIL" && to.is_empty() && time == 40).then_some(Do::Say("450 4.7.1 too fast"))
+    });
+    let mut story = Story::with_many(41);
+    let report = story.run(&by_smtp(&server));
+    assert!(report.sent >= 38, "{report}");
+    let brake = story.ledger.brake().unwrap().expect("the server complained");
+    assert!(brake.pace < 30.0, "{brake:?}");
+
+    story.ledger.set_brake(Brake { pace: 20.0, ..brake }).unwrap();
+    subscribe(
+        &mut story.ledger,
+        (100..120).map(|i| format!("r{i}@example.org")).collect::<Vec<_>>().iter().map(String::as_str),
+    );
+    cut(&mut story.ledger, "deux");
+    let begun = Instant::now();
+    let report = story.run_later(&by_smtp(&Server::kind()), TimeDelta::hours(1));
+    assert!(report.sent >= 60 && begun.elapsed() > Duration::from_secs(2), "{:?}: {report}", begun.elapsed());
+    // A day later it is forgotten: the server may have been busy, or another.
+    cut(&mut story.ledger, "trois");
+    let begun = Instant::now();
+    let report = story.run_later(&by_smtp(&Server::kind()), TimeDelta::hours(30));
+    assert!(report.sent >= 61 && begun.elapsed() < Duration::from_secs(2), "{:?}: {report}", begun.elapsed());
+}
+
+#[test]
+fn a_worker_that_slept_past_its_lease_writes_no_dot() {
+    let server = Server::kind();
+    let mut story = Story::with(&["a@example.org"]);
+    // The machine sleeps an hour, once, between the ledger's word and the dot.
+    let slept = AtomicBool::new(false);
+    let path = story.folder.path().join("ledger.db");
+    let clock = || -> DateTime<Utc> {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let sending = "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'sending')";
+        if db.query_row(sending, [], |row| row.get(0)).unwrap() {
+            slept.store(true, Ordering::Relaxed);
+        }
+        now() + TimeDelta::hours(i64::from(slept.load(Ordering::Relaxed)))
+    };
+    let settings = Settings { max_time: Duration::from_hours(2), connections: 1, ..settings() };
+    let worker = Worker::here();
+    let job = Job {
+        mailer: &by_smtp(&server),
+        signer: None,
+        sender: sender(),
+        return_path: None,
+        plain_return: false,
+        settings: &settings,
+        worker: worker.name(),
+        clock: &clock,
+        stop: &AtomicBool::new(false),
+    };
+    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    assert_eq!((report.sent, report.doubted, report.dots), (1, 0, 2), "asked twice, written once: {report}");
+    assert_eq!(server.commands().iter().filter(|line| *line == "DATA").count(), 2);
+    assert_eq!(server.taken().len(), 1);
 }
 
 #[test]

@@ -15,14 +15,14 @@ use super::{Begin, PostgresLedger, Session, Sql, text};
 use crate::domain::{Bounce, DigestId, Language, SubscriberId, Tally};
 use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
-    Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
-    instant, millis,
+    Brake, Claim, Claimer, Deliveries, Dot, Fate, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step,
+    Trouble, Verdict, instant, millis,
 };
 
 impl Deliveries for PostgresLedger {
     fn recover(
         &mut self,
-        gone: &mut dyn FnMut(&str) -> bool,
+        fate: &mut dyn FnMut(&str) -> Fate,
         max_doubts: u32,
         now: DateTime<Utc>,
     ) -> Result<Recovered, LedgerError> {
@@ -38,11 +38,15 @@ impl Deliveries for PostgresLedger {
         let mut recovered = Recovered::default();
         for (worker, has_ended_lease) in workers {
             // A lease counts only while its worker may live.
-            let lease_counts = !gone(&worker);
+            let fate = fate(&worker);
+            let lease_counts = fate == Fate::MayLive;
             if lease_counts && !has_ended_lease {
                 continue;
             }
             let rows = self.db.write(Begin::Usual, |session| {
+                if let Fate::GoneAfter(dots) = &fate {
+                    take_back(session, &worker, dots)?;
+                }
                 session.query(
                     "WITH lost AS (
                          SELECT digest, subscriber, state = 'claimed' AS unclaimed,
@@ -83,7 +87,7 @@ impl Deliveries for PostgresLedger {
         self.lease = claimer.lease;
         self.db.write(Begin::Usual, |session| {
             let digests = session.query(
-                "SELECT id FROM digest WHERE coalesce(paused_until, 0) <= $1
+                "SELECT id FROM digest WHERE closed_at IS NULL AND coalesce(paused_until, 0) <= $1
                    AND EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = id AND due_at <= $1)
                  ORDER BY id",
                 &[&millis(now)],
@@ -164,7 +168,8 @@ impl Deliveries for PostgresLedger {
                 "SELECT min(greatest(coalesce(paused_until, 0),
                                      (SELECT min(due_at) FROM delivery WHERE state = 'waiting' AND digest = id)))
                  FROM digest
-                 WHERE EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = id)",
+                 WHERE closed_at IS NULL
+                   AND EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND digest = id)",
                 &[],
             )?;
             Ok(row.try_get::<_, Option<i64>>(0)?.map(instant))
@@ -175,11 +180,72 @@ impl Deliveries for PostgresLedger {
         self.db.read(|session| tally(session, digest))
     }
 
+    fn close_finished(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.db.write(Begin::Usual, |session| {
+            // Locked first: whoever opens a digest again goes before this, or after.
+            let finished = session.query(
+                "SELECT id FROM digest WHERE closed_at IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'waiting')
+                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'claimed')
+                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'sending')
+                   AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'in doubt')
+                 ORDER BY id FOR UPDATE",
+                &[],
+            )?;
+            for row in finished {
+                let digest = DigestId(row.try_get(0)?);
+                let tally = tally(session, Some(digest))?;
+                if tally.open() + tally.in_doubt > 0 {
+                    continue;
+                }
+                session.execute(
+                    "UPDATE digest SET closed_at = $2, closed_sent = $3, closed_refused = $4, closed_left = $5
+                     WHERE id = $1",
+                    &[
+                        &digest.0,
+                        &millis(now),
+                        &(tally.sent as i64),
+                        &(tally.refused as i64),
+                        &(tally.left as i64),
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    fn other_workers(&mut self, me: &str) -> Result<u32, LedgerError> {
+        self.db.read(|session| {
+            let row = session.query_one(
+                "SELECT count(DISTINCT worker) FROM delivery WHERE state IN ('claimed', 'sending') AND worker <> $1",
+                &[&me],
+            )?;
+            Ok(row.try_get::<_, i64>(0)? as u32)
+        })
+    }
+
+    fn brake(&mut self) -> Result<Option<Brake>, LedgerError> {
+        self.db.read(|session| {
+            let row = session.query_opt("SELECT brake, brake_at FROM ledger WHERE brake IS NOT NULL", &[])?;
+            row.map(|row| Ok(Brake { pace: row.try_get(0)?, at: instant(row.try_get(1)?) })).transpose()
+        })
+    }
+
+    fn set_brake(&mut self, brake: Brake) -> Result<(), LedgerError> {
+        self.db.write(Begin::Usual, |session| {
+            session
+                .execute("UPDATE ledger SET brake = $1, brake_at = $2", &[&brake.pace, &millis(brake.at)])
+                .map(|_| ())
+        })
+    }
+
     fn sent_since(&mut self, since: DateTime<Utc>) -> Result<Vec<(String, u64)>, LedgerError> {
         self.db.read(|session| {
             let rows = session.query(
                 "SELECT s.domain, count(*) FROM delivery d JOIN subscriber s ON s.id = d.subscriber
-                 WHERE d.state = 'sent' AND d.at >= $1 GROUP BY s.domain ORDER BY s.domain",
+                 WHERE d.digest IN (SELECT id FROM digest WHERE coalesce(closed_at, $1) >= $1)
+                   AND d.state = 'sent' AND d.at >= $1
+                 GROUP BY s.domain ORDER BY s.domain",
                 &[&millis(since)],
             )?;
             rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<_, i64>(1)? as u64))).collect()
@@ -215,6 +281,7 @@ impl Deliveries for PostgresLedger {
 
     fn reopen_refused(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
         self.db.write(Begin::Usual, |session| {
+            reopen(session, digest)?;
             session.execute(
                 "UPDATE delivery SET state = 'waiting', due_at = $2, at = $2, attempts = 0
                  WHERE digest = $1 AND state = 'refused'
@@ -252,6 +319,25 @@ impl Deliveries for PostgresLedger {
             Ok(changed)
         })
     }
+}
+
+/// Letters in Sending whose dot their dead worker never began are only claimed.
+fn take_back(session: &mut Session, worker: &str, dots: &[Dot]) -> Sql<()> {
+    let column = |value: fn(&Dot) -> i64| dots.iter().map(value).collect::<Vec<i64>>();
+    session
+        .execute(
+            "UPDATE delivery SET state = 'claimed', doubts = doubts - 1
+             WHERE state = 'sending' AND worker = $1
+               AND (digest, subscriber, token)
+                   NOT IN (SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]))",
+            &[
+                &worker,
+                &column(|dot| dot.digest.0),
+                &column(|dot| dot.subscriber.0),
+                &column(|dot| dot.token),
+            ],
+        )
+        .map(|_| ())
 }
 
 /// Steps in rounds that name no letter twice: within one, their order does not matter.
@@ -330,6 +416,7 @@ fn record(
                 }
             }
             Step::Reopen { digest, subscriber, not_before } => {
+                reopen(session, *digest)?;
                 session.execute(
                     "UPDATE delivery SET state = 'waiting', due_at = $3, at = $4
                      WHERE digest = $1 AND subscriber = $2 AND state = 'refused'",
@@ -408,6 +495,11 @@ fn record(
     Ok(())
 }
 
+/// The digest has open letters again.
+fn reopen(session: &mut Session, digest: DigestId) -> Sql<()> {
+    session.execute("UPDATE digest SET closed_at = NULL WHERE id = $1", &[&digest.0]).map(|_| ())
+}
+
 /// Says whether the reader's standing changed. Who left stays so: that is the stronger word.
 fn suppress(
     session: &mut Session,
@@ -448,11 +540,19 @@ fn suppress(
 }
 
 pub(super) fn tally(session: &mut Session, digest: Option<DigestId>) -> Sql<Tally> {
-    let rows = match digest {
-        Some(digest) => session
-            .query("SELECT state, count(*) FROM delivery WHERE digest = $1 GROUP BY state", &[&digest.0])?,
-        None => session.query("SELECT state, count(*) FROM delivery GROUP BY state", &[])?,
-    };
+    let rows = session.query(
+        "WITH asked AS MATERIALIZED (SELECT * FROM digest WHERE $1::bigint IS NULL OR id = $1),
+              closed AS (
+                  SELECT coalesce(sum(closed_sent), 0) AS sent, coalesce(sum(closed_refused), 0) AS refused,
+                         coalesce(sum(closed_left), 0) AS gone
+                  FROM asked WHERE closed_at IS NOT NULL)
+         SELECT state, count(*) FROM delivery
+         WHERE digest IN (SELECT id FROM asked WHERE closed_at IS NULL) GROUP BY state
+         UNION ALL SELECT 'sent', sent::bigint FROM closed
+         UNION ALL SELECT 'refused', refused::bigint FROM closed
+         UNION ALL SELECT 'left', gone::bigint FROM closed",
+        &[&digest.map(|digest| digest.0)],
+    )?;
     let counts: Vec<(&str, u64)> =
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<_, i64>(1)? as u64))).collect::<Sql<_>>()?;
     Ok(tally_of(counts))

@@ -26,7 +26,8 @@ use connection::{Begin, Connection, Purpose, Session, Sql, Trouble};
 use super::{Ledger, LedgerError, LedgerKey, Opening, instant, millis};
 
 /// Each brings the ledger from the version of its index to the next. Only ever grows.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/postgres-0001.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/postgres-0001.sql"), include_str!("../migrations/postgres-0002.sql")];
 
 /// An open ledger.
 pub struct PostgresLedger {

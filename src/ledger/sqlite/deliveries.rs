@@ -2,20 +2,20 @@
 //! the same rules as in PostgreSQL, and a claim from before a crash can never be written to.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
 use crate::domain::{Bounce, DigestId, EmailAddress, Language, SubscriberId, Tally};
 use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
-    Claim, Claimer, Deliveries, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step, Trouble, Verdict,
-    instant, millis,
+    Brake, Claim, Claimer, Deliveries, Dot, Fate, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step,
+    Trouble, Verdict, instant, millis,
 };
 
 impl Deliveries for SqliteLedger {
     fn recover(
         &mut self,
-        gone: &mut dyn FnMut(&str) -> bool,
+        fate: &mut dyn FnMut(&str) -> Fate,
         max_doubts: u32,
         now: DateTime<Utc>,
     ) -> Result<Recovered, LedgerError> {
@@ -29,8 +29,12 @@ impl Deliveries for SqliteLedger {
         let mut recovered = Recovered::default();
         for worker in workers {
             // A lease counts only while its worker may live; whoever has the run lock is alone.
-            let lease_counts = self.run_lock.is_none() && !gone(&worker);
+            let fate = fate(&worker);
+            let lease_counts = self.run_lock.is_none() && fate == Fate::MayLive;
             self.write(|tx| {
+                if let Fate::GoneAfter(dots) = &fate {
+                    take_back(tx, &worker, dots)?;
+                }
                 let whose = params![worker, lease_counts, millis(now)];
                 recovered.unclaimed += tx
                     .prepare_cached(
@@ -71,7 +75,10 @@ impl Deliveries for SqliteLedger {
                 |row| row.get::<_, i64>(0),
             )?;
             let digests: Vec<i64> = tx
-                .prepare_cached("SELECT id FROM digest WHERE coalesce(paused_until, 0) <= ?1 ORDER BY id")?
+                .prepare_cached(
+                    "SELECT id FROM digest WHERE closed_at IS NULL AND coalesce(paused_until, 0) <= ?1
+                     ORDER BY id",
+                )?
                 .query_map([millis(now)], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut claims = Vec::new();
@@ -127,7 +134,7 @@ impl Deliveries for SqliteLedger {
     fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, LedgerError> {
         self.read(|tx| {
             let digests: Vec<(i64, i64)> = tx
-                .prepare_cached("SELECT id, coalesce(paused_until, 0) FROM digest")?
+                .prepare_cached("SELECT id, coalesce(paused_until, 0) FROM digest WHERE closed_at IS NULL")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut next: Option<i64> = None;
@@ -150,11 +157,68 @@ impl Deliveries for SqliteLedger {
         self.read(|tx| tally(tx, digest))
     }
 
+    fn close_finished(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.write(|tx| {
+            let finished: Vec<DigestId> = tx
+                .prepare_cached(
+                    "SELECT id FROM digest WHERE closed_at IS NULL
+                       AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'waiting')
+                       AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'claimed')
+                       AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'sending')
+                       AND NOT EXISTS (SELECT 1 FROM delivery WHERE digest = id AND state = 'in doubt')",
+                )?
+                .query_map([], |row| row.get(0).map(DigestId))?
+                .collect::<rusqlite::Result<_>>()?;
+            for digest in finished {
+                let tally = tally(tx, Some(digest))?;
+                tx.prepare_cached(
+                    "UPDATE digest SET closed_at = ?2, closed_sent = ?3, closed_refused = ?4, closed_left = ?5
+                     WHERE id = ?1",
+                )?
+                .execute(params![
+                    digest.0,
+                    millis(now),
+                    tally.sent as i64,
+                    tally.refused as i64,
+                    tally.left as i64
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn other_workers(&mut self, me: &str) -> Result<u32, LedgerError> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT count(DISTINCT worker) FROM delivery WHERE state IN ('claimed', 'sending') AND worker <> ?1",
+            )?
+            .query_row([me], |row| row.get(0))
+        })
+    }
+
+    fn brake(&mut self) -> Result<Option<Brake>, LedgerError> {
+        self.read(|tx| {
+            tx.query_row("SELECT brake, brake_at FROM ledger WHERE brake IS NOT NULL", [], |row| {
+                Ok(Brake { pace: row.get(0)?, at: instant(row.get(1)?) })
+            })
+            .optional()
+        })
+    }
+
+    fn set_brake(&mut self, brake: Brake) -> Result<(), LedgerError> {
+        self.write(|tx| {
+            tx.execute("UPDATE ledger SET brake = ?1, brake_at = ?2", params![brake.pace, millis(brake.at)])
+                .map(|_| ())
+        })
+    }
+
     fn sent_since(&mut self, since: DateTime<Utc>) -> Result<Vec<(String, u64)>, LedgerError> {
         self.read(|tx| {
             tx.prepare_cached(
                 "SELECT s.domain, count(*) FROM delivery d JOIN subscriber s ON s.id = d.subscriber
-                 WHERE d.state = 'sent' AND d.at >= ?1 GROUP BY s.domain",
+                 WHERE d.digest IN (SELECT id FROM digest WHERE coalesce(closed_at, ?1) >= ?1)
+                   AND d.state = 'sent' AND d.at >= ?1
+                 GROUP BY s.domain",
             )?
             .query_map([millis(since)], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?
             .collect()
@@ -191,6 +255,7 @@ impl Deliveries for SqliteLedger {
 
     fn reopen_refused(&mut self, digest: DigestId, now: DateTime<Utc>) -> Result<u64, LedgerError> {
         self.write(|tx| {
+            reopen(tx, digest)?;
             tx.execute(
                 "UPDATE delivery SET state = 'waiting', due_at = ?2, at = ?2, attempts = 0
                  WHERE digest = ?1 AND state = 'refused'
@@ -229,6 +294,29 @@ impl Deliveries for SqliteLedger {
             suppress(tx, digest, subscriber, bounce, now)
         })
     }
+}
+
+/// Letters in Sending whose dot their dead worker never began are only claimed.
+fn take_back(tx: &Transaction<'_>, worker: &str, dots: &[Dot]) -> rusqlite::Result<()> {
+    let sending: Vec<Dot> = tx
+        .prepare_cached(
+            "SELECT digest, subscriber, token FROM delivery WHERE state = 'sending' AND worker = ?1",
+        )?
+        .query_map([worker], |row| {
+            Ok(Dot {
+                digest: DigestId(row.get(0)?),
+                subscriber: SubscriberId(row.get(1)?),
+                token: row.get(2)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for dot in sending.iter().filter(|dot| !dots.contains(dot)) {
+        tx.prepare_cached(
+            "UPDATE delivery SET state = 'claimed', doubts = doubts - 1 WHERE digest = ?1 AND subscriber = ?2",
+        )?
+        .execute(params![dot.digest.0, dot.subscriber.0])?;
+    }
+    Ok(())
 }
 
 fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Result<Verdict> {
@@ -286,6 +374,7 @@ fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Re
             Ok(Verdict::Recorded)
         }
         Step::Reopen { digest, subscriber, not_before } => {
+            reopen(tx, *digest)?;
             tx.prepare_cached(
                 "UPDATE delivery SET state = 'waiting', due_at = ?3, at = ?4
                  WHERE digest = ?1 AND subscriber = ?2 AND state = 'refused'",
@@ -294,6 +383,11 @@ fn record(tx: &Transaction<'_>, step: &Step, now: DateTime<Utc>) -> rusqlite::Re
             Ok(Verdict::Recorded)
         }
     }
+}
+
+/// The digest has open letters again.
+fn reopen(tx: &Transaction<'_>, digest: DigestId) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE digest SET closed_at = NULL WHERE id = ?1")?.execute([digest.0]).map(|_| ())
 }
 
 fn leave(tx: &Transaction<'_>, digest: i64, subscriber: i64, now: DateTime<Utc>) -> rusqlite::Result<()> {
@@ -350,10 +444,14 @@ fn suppress(
 
 pub(super) fn tally(tx: &Transaction<'_>, digest: Option<DigestId>) -> rusqlite::Result<Tally> {
     let counts: Vec<(String, u64)> = tx
-        .prepare_cached(match digest {
-            Some(_) => "SELECT state, count(*) FROM delivery WHERE digest = ?1 GROUP BY state",
-            None => "SELECT state, count(*) FROM delivery WHERE ?1 IS NULL GROUP BY state",
-        })?
+        .prepare_cached(
+            "WITH asked AS MATERIALIZED (SELECT * FROM digest WHERE ?1 IS NULL OR id = ?1)
+             SELECT state, count(*) FROM delivery
+             WHERE digest IN (SELECT id FROM asked WHERE closed_at IS NULL) GROUP BY state
+             UNION ALL SELECT 'sent', coalesce(sum(closed_sent), 0) FROM asked WHERE closed_at IS NOT NULL
+             UNION ALL SELECT 'refused', coalesce(sum(closed_refused), 0) FROM asked WHERE closed_at IS NOT NULL
+             UNION ALL SELECT 'left', coalesce(sum(closed_left), 0) FROM asked WHERE closed_at IS NOT NULL",
+        )?
         .query_map([digest.map(|d| d.0)], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(tally_of(counts.iter().map(|(word, count)| (word.as_str(), *count))))

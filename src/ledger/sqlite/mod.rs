@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite-0001.sql"),
     include_str!("../migrations/sqlite-0002.sql"),
     include_str!("../migrations/sqlite-0003.sql"),
+    include_str!("../migrations/sqlite-0004.sql"),
 ];
 
 /// Below this, two writers could corrupt a WAL database (sqlite.org/wal.html, "WAL-reset bug").
@@ -203,6 +204,10 @@ impl Ledger for SqliteLedger {
 
     fn note_run(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
         self.write(|tx| tx.execute("UPDATE ledger SET last_run_at = ?1", [millis(now)]).map(|_| ()))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        Some(place::folder_of(&self.path).to_owned())
     }
 
     fn name(&self) -> String {

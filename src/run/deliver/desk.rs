@@ -8,13 +8,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::breaker::{self, Breaker};
-use super::sender::{self, Answered, Event, Order, Task, What};
+use super::sender::{self, Answered, Asked, Event, Order, Task, What};
 use super::{Job, Progress, Report, Stop};
 use crate::domain::{DeliveryState, DigestId, Outcome, SubscriberId};
-use crate::ledger::{Claim, Claimer, Ledger, LedgerError, LedgerKey, Pause, Step, Verdict, Worker};
+use crate::ledger::{
+    Brake, Claim, Claimer, Dots, Ledger, LedgerError, LedgerKey, Pause, Recovered, Step, Verdict, Worker,
+};
 use crate::mail::outcome::after;
 use crate::mail::pace::Pace;
 use crate::mail::relays::{Choice, Relays};
@@ -25,6 +27,12 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// How often it looks for letters that dead workers left behind.
 const ROUNDS: Duration = Duration::from_secs(5);
+
+/// How often it looks what other workers have used up of the pace.
+const AGREEMENTS: Duration = Duration::from_secs(15);
+
+/// How long a server's complaint about our pace is remembered.
+const BRAKE_LIFE: TimeDelta = TimeDelta::hours(24);
 
 /// Molds kept at the same time; an edition that comes back is read again.
 const MOLDS: usize = 32;
@@ -38,23 +46,21 @@ pub fn run(
     watch: &mut dyn FnMut(&Progress),
 ) -> Result<Report, LedgerError> {
     let started = (job.clock)();
-    let recovered =
-        ledger.recover(&mut |worker| Worker::is_gone(worker), job.settings.retry.max_doubts, started)?;
-    let limits = job.settings.pace.clone();
-    let used = if Pace::looks_back(&limits) {
-        ledger.sent_since(started - TimeDelta::hours(1))?
-    } else {
-        Vec::new()
-    };
+    let recovered = recover(ledger, job, started)?;
     let connections = job.settings.connections.max(1);
+    let dots = ledger.folder().and_then(|folder| {
+        Dots::begin(&folder, job.worker, connections)
+            .inspect_err(|e| tracing::warn!("{}: a kill will leave more doubts: {e}", folder.display()))
+            .ok()
+    });
     let hurry = AtomicBool::new(false);
     let (event_end, events) = sync_channel(connections * 4);
     thread::scope(|scope| {
         let mut lines = Vec::with_capacity(connections);
         for number in 0..connections {
             let (orders, order_end) = sync_channel(2);
-            let (events, hurry) = (event_end.clone(), &hurry);
-            scope.spawn(move || sender::serve(number, job, hurry, &order_end, &events));
+            let (events, hurry, dots) = (event_end.clone(), &hurry, dots.as_ref());
+            scope.spawn(move || sender::serve(number, job, dots, hurry, &order_end, &events));
             lines.push(Line { orders, state: LineState::Idle, rest_until: Instant::now() });
         }
         drop(event_end);
@@ -67,7 +73,8 @@ pub fn run(
             queue: VecDeque::new(),
             molds: HashMap::new(),
             relays: Relays::new(&job.mailer.weights(), connections),
-            pace: Pace::new(limits, used),
+            pace: Pace::new(job.settings.pace.clone()),
+            brake_at: None,
             breaker: Breaker::default(),
             relays_rest: false,
             paused: HashMap::new(),
@@ -77,6 +84,7 @@ pub fn run(
             next_look: Instant::now(),
             next_round: Instant::now() + ROUNDS,
             next_renewal: Instant::now() + job.settings.lease / 3,
+            next_agreement: Instant::now(),
             total: 0,
             ledger,
         };
@@ -98,6 +106,8 @@ struct Desk<'d> {
     molds: HashMap<(DigestId, usize), Arc<Mold>>,
     relays: Relays,
     pace: Pace,
+    /// When the brake that the ledger knows was noted, by us or by another.
+    brake_at: Option<DateTime<Utc>>,
     breaker: Breaker,
     /// Letters are at hand, and no relay takes them just now.
     relays_rest: bool,
@@ -110,6 +120,7 @@ struct Desk<'d> {
     next_look: Instant,
     next_round: Instant,
     next_renewal: Instant,
+    next_agreement: Instant,
     /// Letters that were open when the run began.
     total: u64,
 }
@@ -179,7 +190,7 @@ impl Desk<'_> {
         Ok(self.report.clone())
     }
 
-    /// Leases are renewed, and what dead workers left behind is taken up.
+    /// Leases are renewed, and the pace is agreed upon with the other workers.
     fn keep_up(&mut self) -> Result<(), LedgerError> {
         let now = Instant::now();
         if now >= self.next_renewal {
@@ -187,7 +198,38 @@ impl Desk<'_> {
             let claimer = Claimer { worker: self.job.worker, lease: self.job.settings.lease };
             self.ledger.renew(&claimer, (self.job.clock)())?;
         }
+        if now >= self.next_agreement {
+            self.next_agreement = now + AGREEMENTS;
+            self.agree()?;
+        }
         Ok(())
+    }
+
+    /// Shares the pace with whoever else delivers from this ledger, now or in earlier runs.
+    fn agree(&mut self) -> Result<(), LedgerError> {
+        let (now, at) = ((self.job.clock)(), self.begun.elapsed());
+        let used = if Pace::looks_back(&self.job.settings.pace) {
+            self.ledger.sent_since(now - TimeDelta::hours(1))?
+        } else {
+            Vec::new()
+        };
+        self.pace.agree(used, 1 + self.ledger.other_workers(self.job.worker)?, at);
+        let noted = self.ledger.brake()?.filter(|brake| now - brake.at < BRAKE_LIFE);
+        match noted.filter(|brake| self.brake_at != Some(brake.at)) {
+            Some(brake) => {
+                self.pace.brake(brake.pace, at);
+                self.brake_at = Some(brake.at);
+                Ok(())
+            }
+            None => self.note_brake(now),
+        }
+    }
+
+    fn note_brake(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        let Some(pace) = self.pace.braked() else { return Ok(()) };
+        let at = now.trunc_subsecs(3);
+        self.brake_at = Some(at);
+        self.ledger.set_brake(Brake { pace, at })
     }
 
     /// Claims a few letters ahead of the connections.
@@ -293,7 +335,8 @@ impl Desk<'_> {
 
     /// Writes down everything that the connections have to say, in one transaction.
     fn take_note(&mut self, batch: Vec<Event>) -> Result<(), LedgerError> {
-        let now = (self.job.clock)();
+        let asked = Asked { monotonic: Instant::now(), wall: (self.job.clock)() };
+        let now = asked.wall;
         let at = self.begun.elapsed();
         let mut steps = Vec::with_capacity(batch.len());
         let mut about = Vec::with_capacity(batch.len());
@@ -326,7 +369,7 @@ impl Desk<'_> {
         let verdicts = self.ledger.record(&steps, now)?;
         for (about, verdict) in about.into_iter().zip(verdicts) {
             match about {
-                About::Dot(connection) => self.may_dot(connection, verdict),
+                About::Dot(connection) => self.may_dot(connection, verdict, asked),
                 About::Letter(connection) => self.lines[connection].state = LineState::Idle,
                 About::Other => {}
             }
@@ -335,13 +378,13 @@ impl Desk<'_> {
     }
 
     /// The ledger's answer to "may the dot be written?".
-    fn may_dot(&mut self, connection: usize, verdict: Verdict) {
+    fn may_dot(&mut self, connection: usize, verdict: Verdict, asked: Asked) {
         let LineState::Busy(busy) = &mut self.lines[connection].state else { return };
         if verdict == Verdict::Recorded {
             if !self.breaker.dot(busy.claim.doubts > 0) {
                 self.stop.get_or_insert(Stop::TooManyCopies);
             }
-            self.order(connection, Order::Dot);
+            self.order(connection, Order::Dot(asked));
         } else {
             busy.gone = true;
             self.report.left += u64::from(verdict == Verdict::ReaderLeft);
@@ -375,8 +418,8 @@ impl Desk<'_> {
         let (claim, relay) = (busy.claim.clone(), busy.relay);
         let Answered { answer, dotted, opened } = answered;
         self.judge_relay(connection, relay, answered, at);
-        if answer.slow_down {
-            self.pace.slow_down(at);
+        if answer.slow_down && self.pace.slow_down(at) {
+            self.note_brake(now)?;
             tracing::info!(
                 per_second = self.pace.braked(),
                 reply = words(&answer.outcome),
@@ -452,7 +495,7 @@ impl Desk<'_> {
             Outcome::ServerDown(_) | Outcome::Unknown(_) => self.relays.troubled(relay, at),
             Outcome::Accepted(_) => {
                 self.relays.worked(relay, at);
-                self.pace.accepted();
+                self.pace.accepted(at);
             }
             Outcome::Deferred(_) | Outcome::Refused(_) | Outcome::LetterRefused(_) => {
                 self.relays.worked(relay, at);
@@ -514,8 +557,7 @@ impl Desk<'_> {
         let now = (self.job.clock)();
         if Instant::now() >= self.next_round {
             self.next_round = Instant::now() + ROUNDS;
-            let max_doubts = self.job.settings.retry.max_doubts;
-            self.ledger.recover(&mut |worker| Worker::is_gone(worker), max_doubts, now)?;
+            recover(self.ledger, self.job, now)?;
         }
         let end =
             self.report.started + TimeDelta::from_std(self.job.settings.max_time).unwrap_or(TimeDelta::MAX);
@@ -558,6 +600,8 @@ impl Desk<'_> {
         if !back.is_empty() {
             self.ledger.record(&back, now)?;
         }
+        self.note_brake(now)?;
+        self.ledger.close_finished(now)?;
         self.report.ended = now;
         self.report.dots = self.breaker.letters();
         self.report.copies = self.breaker.copies();
@@ -566,6 +610,13 @@ impl Desk<'_> {
         self.report.stop = self.stop.take();
         Ok(())
     }
+}
+
+/// Takes up what dead workers left behind.
+fn recover(ledger: &mut dyn Ledger, job: &Job<'_>, now: DateTime<Utc>) -> Result<Recovered, LedgerError> {
+    let folder = ledger.folder();
+    let mut fate = |worker: &str| Worker::fate(worker, folder.as_deref());
+    ledger.recover(&mut fate, job.settings.retry.max_doubts, now)
 }
 
 /// A letter goes back as it came.

@@ -24,7 +24,8 @@
 //! | before the cut commits | nothing | nothing | cuts again, with the same articles |
 //! | after the cut | Waiting | not sent | sends |
 //! | after the claim, before Sending commits | Claimed | not sent: there was no dot | sends at once; on another machine when the lease ends |
-//! | Sending committed, the dot not yet or perhaps on the wire | Sending | unknown | a doubt: sends the same octets again |
+//! | Sending committed, the dot not begun | Sending, no note of a dot | not sent | sends at once; without the notes (a power cut, another machine) a doubt |
+//! | the dot begun | Sending, and a note of it | unknown | a doubt: sends the same octets again |
 //! | 2xx read, Sent not committed | Sending | delivered | the same: the one copy that nobody can avoid (RFC 1047) |
 //! | Sent committed | Sent | delivered | nothing |
 //!

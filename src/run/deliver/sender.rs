@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
 
 use super::Job;
 use crate::domain::{EmailAddress, Outcome};
-use crate::ledger::Claim;
+use crate::ledger::{Claim, Dots};
 use crate::mail::guard;
 use crate::mail::mailer::{Envelope, Session};
 use crate::mail::outcome::Answer;
@@ -20,10 +22,18 @@ const IDLE: Duration = Duration::from_secs(20);
 pub enum Order {
     Deliver(Box<Task>),
     /// The ledger says Sending: write the dot.
-    Dot,
+    Dot(Asked),
     /// Not this letter: the reader left, the lease is lost, the run ends. No dot.
     Drop,
     End,
+}
+
+/// When the ledger was asked, by the clock that runs on and by the one on the wall: the first stands
+/// still while the machine sleeps, the second can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub monotonic: Instant,
+    pub wall: DateTime<Utc>,
 }
 
 /// One letter to send.
@@ -63,6 +73,7 @@ pub struct Answered {
 pub fn serve(
     connection: usize,
     job: &Job<'_>,
+    dots: Option<&Dots>,
     hurry: &AtomicBool,
     orders: &Receiver<Order>,
     events: &SyncSender<Event>,
@@ -70,6 +81,7 @@ pub fn serve(
     let mut sender = Connection {
         number: connection,
         job,
+        dots,
         hurry,
         orders,
         events,
@@ -100,7 +112,7 @@ pub fn serve(
             }
             Order::End => return sender.hang_up(),
             // Answers to a question that was not asked: the desk is ending.
-            Order::Dot | Order::Drop => return,
+            Order::Dot(_) | Order::Drop => return,
         }
     }
 }
@@ -108,6 +120,7 @@ pub fn serve(
 struct Connection<'m> {
     number: usize,
     job: &'m Job<'m>,
+    dots: Option<&'m Dots>,
     hurry: &'m AtomicBool,
     orders: &'m Receiver<Order>,
     events: &'m SyncSender<Event>,
@@ -156,15 +169,33 @@ impl Connection<'_> {
             return answered(answer, false, true);
         }
         self.tell(What::AtTheDot);
-        let order = self.orders.recv().ok()?;
-        if !matches!(order, Order::Dot) {
+        match self.orders.recv().ok()? {
+            Order::Dot(asked) if self.is_fresh(asked) => {}
+            Order::End => return None,
+            _ => {
+                self.session = None;
+                return Some(What::Dropped);
+            }
+        }
+        if let Some(Err(e)) = self.dots.map(|dots| dots.note(self.number, &task.claim)) {
             self.session = None;
-            return if matches!(order, Order::End) { None } else { Some(What::Dropped) };
+            let what = format!("cannot note a letter beside the ledger: {e}");
+            let answer = Answer { outcome: Outcome::Misconfigured(what), bounce: None, slow_down: false };
+            return answered(answer, false, true);
         }
         let (_, session) = self.session.as_mut()?;
         let answer = session.dot();
         self.tidy();
         answered(answer, true, true)
+    }
+
+    /// Whether the ledger's word is young enough to act upon. A process that was frozen in between
+    /// wakes with an order in its hand, when its lease has perhaps ended and somebody else has sent
+    /// the letter; a third of a lease leaves the answer time to come.
+    fn is_fresh(&self, asked: Asked) -> bool {
+        let limit = self.job.settings.lease / 3;
+        let on_the_wall = ((self.job.clock)() - asked.wall).to_std().unwrap_or_default();
+        asked.monotonic.elapsed() < limit && on_the_wall < limit
     }
 
     /// Composes, signs and checks the letter.

@@ -176,14 +176,12 @@ impl<'m> Session<'m> {
     /// The final dot and its answer.
     pub fn dot(&mut self) -> Answer {
         self.wire.patient = true;
-        let answer = self
-            .wire
-            .write(b".\r\n", self.time_outs.block)
-            .and_then(|()| self.wire.reply(self.time_outs.dot))
-            .map_err(|silence| self.lost(Stage::Dot, &silence));
+        // A dot that could not be handed over whole cannot arrive: that is no doubt.
+        let written = self.wire.write(b".\r\n", self.time_outs.block).map_err(|e| (Stage::Body, e));
+        let answer = written.and_then(|()| self.wire.reply(self.time_outs.dot).map_err(|e| (Stage::Dot, e)));
         self.wire.patient = false;
         match answer {
-            Err(silence) => silence,
+            Err((stage, silence)) => self.lost(stage, &silence),
             Ok((reply, _)) => {
                 self.state = match reply.code {
                     421 | ..200 | 300..400 | 600.. => State::Broken,
