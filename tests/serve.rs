@@ -458,14 +458,22 @@ fn the_time_of_an_answer_does_not_tell_who_is_known() {
     // it first would have to wait.
     let mut service = Service::start();
     service.add("known@example.org");
+    let leaving = service.add("leaving@example.org");
     let blocker = rusqlite::Connection::open(service.folder.path().join("ledger.db")).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Someone who leaves waits for the ledger, and holds up whoever would read it.
+    let mut waits = TcpStream::connect(service.address).unwrap();
+    write!(waits, "POST /unsubscribe/{leaving} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    quiet();
     for address in ["known", "new"] {
         let begun = Instant::now();
         assert_eq!(service.post("subscribe", &format!("email={address}%40example.org")).status, 200);
-        assert!(begun.elapsed() < Duration::from_secs(3), "{address} waited for the ledger");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{address} waited for the ledger");
     }
     blocker.execute_batch("ROLLBACK").unwrap();
+    let mut answer = String::new();
+    waits.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     service.letter(2);
 }
 
@@ -582,9 +590,11 @@ fn nobody_is_sent_to_another_site() {
         format!("confirm/{token}?next=//evil.example/"),
         "?next=https://evil.example&lang=//evil.example".to_owned(),
         format!("unsubscribe/{token}?return=//evil.example"),
+        "subscribe?next=//evil.example".to_owned(),
         "//evil.example/".to_owned(),
     ] {
-        for reply in [service.get(&path), service.post(&path, "next=//evil.example&lang=evil")] {
+        let form = "email=a%40example.org&next=//evil.example&lang=evil";
+        for reply in [service.get(&path), service.post(&path, form)] {
             assert!(reply.field("location").is_none(), "{path}");
             assert!(!reply.body.contains("evil.example"), "{path}");
         }
@@ -675,7 +685,16 @@ fn what_is_too_big_or_smuggled_is_refused_before_it_is_read() {
         b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 67108864\r\n\
           Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=a",
     );
-    assert_eq!(reply.status, 413);
+    assert_eq!((reply.status, reply.field("connection")), (413, Some("close")));
+    let reply = service.raw(
+        b"POST /subscribe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+          Content-Type: application/x-www-form-urlencoded\r\n\r\n15\r\nemail=a%40example.org\r\n0\r\n\r\n",
+    );
+    assert_eq!(
+        (reply.status, reply.field("connection")),
+        (400, Some("close")),
+        "nobody we know sends chunks"
+    );
     let reply = service.raw(
         b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n\
           0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -753,8 +772,7 @@ fn nothing_that_a_client_says_comes_back_in_a_header_or_as_markup() {
         for reply in [asked, posted] {
             assert!(reply.status >= 200, "{path}");
             assert!(!reply.head.to_lowercase().contains("marker"), "{path}: {}", reply.head);
-            assert!(!reply.body.contains("<b>marker"), "{path}: {}", reply.body);
-            assert!(!reply.body.contains("unsubscribe/%") && !reply.body.contains("confirm/%"), "{path}");
+            assert!(!reply.body.contains("marker"), "{path}: {}", reply.body);
         }
     }
     let wrong = service.post("subscribe", &format!("email={nasty}"));

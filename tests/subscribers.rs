@@ -470,3 +470,21 @@ fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person(engine: &dy
     let said = String::from_utf8(out).unwrap();
     assert!(said.contains("désabonnez-moi") && said.contains("1 people left"), "{said}");
 }
+
+#[test]
+fn nobody_makes_a_token_without_the_key_of_the_ledger() {
+    let token = |key: u8, purpose: &str, id: i64| {
+        LedgerKey::new([key; 32]).subscriber_token(purpose, parution::domain::SubscriberId(id))
+    };
+    let mine = token(7, parution::ledger::LEAVE, 1);
+    assert_eq!(mine, token(7, parution::ledger::LEAVE, 1), "the link of an old letter still works");
+    for other in [
+        token(8, parution::ledger::LEAVE, 1),
+        token(0, parution::ledger::LEAVE, 1),
+        token(7, "erase", 1),
+        token(7, parution::ledger::LEAVE, 2),
+    ] {
+        let alike = mine.bytes().zip(other.bytes()).filter(|(a, b)| a == b).count();
+        assert!(alike < 12, "{mine} and {other} have {alike} characters in common");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Method, Request, Response, StatusCode, header};
+use axum::http::{Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -154,9 +154,5 @@ fn refused(request: &Request<Incoming>) -> Option<StatusCode> {
     }
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
-        return Some(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
-    (!known.contains(request.method())).then_some(StatusCode::METHOD_NOT_ALLOWED)
+    length.is_some_and(|length| length > LONGEST_BODY as u64).then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }
