@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use ring::{digest, hmac};
+use aws_lc_rs::{digest, hmac};
 
 use crate::domain::{DigestId, EmailAddress, SubscriberId};
 

@@ -35,21 +35,39 @@ pub fn check(letter: &[u8]) -> Result<(), Unfit> {
         return Err(Unfit::NoLastLineEnd);
     }
     let mut body_found = false;
-    for (index, line) in letter[..letter.len() - 1].split(|octet| *octet == b'\n').enumerate() {
+    let mut start = 0;
+    for (index, end) in memchr::memchr_iter(b'\n', letter).enumerate() {
         let number = index + 1;
-        let Some(line) = line.strip_suffix(b"\r") else { return Err(Unfit::BareLf(number)) };
+        let Some(line) = letter[start..end].strip_suffix(b"\r") else { return Err(Unfit::BareLf(number)) };
         body_found |= line.is_empty();
         if line.len() > LONGEST_LINE {
             return Err(Unfit::LongLine(number));
         }
-        // One pass without a branch per octet: letters carry megabytes of base64.
-        let strange = line.iter().fold(false, |found, octet| found | !matches!(octet, b' '..=b'~' | b'\t'));
-        if strange {
-            let bare_cr = line.contains(&b'\r');
-            return Err(if bare_cr { Unfit::BareCr(number) } else { Unfit::Octet(number) });
-        }
+        start = end + 1;
+    }
+    // One pass without a branch per octet: letters carry megabytes of base64.
+    let strange = letter
+        .iter()
+        .fold(false, |found, octet| found | !matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
+    let [returns, ends] = [b'\r', b'\n'].map(|octet| memchr::memchr_iter(octet, letter).count());
+    if strange || returns != ends {
+        return Err(strange_octet(letter));
     }
     if body_found { Ok(()) } else { Err(Unfit::NoBody) }
+}
+
+/// Names the first octet that no letter may hold, in one that is known to have it.
+fn strange_octet(letter: &[u8]) -> Unfit {
+    let mut number = 1;
+    for (at, octet) in letter.iter().enumerate() {
+        match octet {
+            b'\n' => number += 1,
+            b'\r' if letter.get(at + 1) != Some(&b'\n') => return Unfit::BareCr(number),
+            b' '..=b'~' | b'\t' | b'\r' => {}
+            _ => return Unfit::Octet(number),
+        }
+    }
+    Unfit::NoBody
 }
 
 #[cfg(test)]

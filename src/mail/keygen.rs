@@ -1,23 +1,16 @@
 //! New DKIM keys, and the DNS records that publish them.
 //!
-//! Letters are signed by ring, which cannot make RSA keys; those come from the `rsa` crate, which is
-//! used for nothing else. Its open advisory (RUSTSEC-2023-0071) is about the timing of private-key
-//! operations seen over a network, and none happens here.
+//! The keys are drawn by the library that signs with them, from the system's randomness.
 
 use std::fmt::Write;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{Ed25519KeyPair, KeyPair};
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey};
-use rsa::rand_core::{CryptoRng, Error as RandomError, RngCore};
 use thiserror::Error;
-
-/// The size of new RSA keys: more does not fit every DNS provider's record, less is refused.
-const RSA_BITS: usize = 2048;
-/// What stands before the 32 octets of an Ed25519 key in PKCS#8 (RFC 8410 7).
-const ED25519_PKCS8: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A private key and the record that publishes its public half.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,44 +22,46 @@ pub struct NewKey {
     pub txt: String,
 }
 
-/// The key could not be made.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no RSA key could be made: {0}")]
-pub struct NoKey(String);
+/// The system had no randomness for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("no key could be made: the system has no randomness")]
+pub struct NoKey;
 
-/// Makes an RSA key of 2,048 bits; `random` fills a slice with octets fit for keys.
-///
-/// # Errors
-/// When the generator gives up, which only broken randomness brings about.
-pub fn rsa(selector: &str, random: &mut dyn FnMut(&mut [u8])) -> Result<NewKey, NoKey> {
-    let failed = |error: &dyn std::fmt::Display| NoKey(error.to_string());
-    let key = rsa::RsaPrivateKey::new(&mut Random(random), RSA_BITS).map_err(|error| failed(&error))?;
-    let private = key.to_pkcs8_der().map_err(|error| failed(&error))?;
-    let public = key.to_public_key().to_public_key_der().map_err(|error| failed(&error))?;
-    Ok(NewKey {
-        selector: selector.to_owned(),
-        private_pem: pem(private.as_bytes()),
-        txt: format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(public.as_bytes())),
-    })
-}
-
-/// Makes an Ed25519 key (RFC 8463) from 32 octets of randomness.
-///
-/// # Panics
-/// Never: every 32 octets are a seed.
-#[must_use]
-pub fn ed25519(selector: &str, random: &mut dyn FnMut(&mut [u8])) -> NewKey {
-    let mut seed = [0; 32];
-    random(&mut seed);
-    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("a seed is 32 octets");
-    NewKey {
-        selector: selector.to_owned(),
-        private_pem: pem(&[ED25519_PKCS8.as_slice(), &seed].concat()),
-        txt: format!("v=DKIM1; k=ed25519; p={}", STANDARD.encode(pair.public_key())),
+impl From<Unspecified> for NoKey {
+    fn from(_: Unspecified) -> Self {
+        Self
     }
 }
 
+/// Makes an RSA key of 2,048 bits: more does not fit every DNS provider's record, less is refused.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn rsa(selector: &str) -> Result<NewKey, NoKey> {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048)?;
+    let private: Pkcs8V1Der = pair.as_der()?;
+    let public: PublicKeyX509Der = pair.public_key().as_der()?;
+    Ok(NewKey::new(selector, "rsa", private.as_ref(), public.as_ref()))
+}
+
+/// Makes an Ed25519 key (RFC 8463).
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn ed25519(selector: &str) -> Result<NewKey, NoKey> {
+    let pair = Ed25519KeyPair::generate()?;
+    Ok(NewKey::new(selector, "ed25519", pair.to_pkcs8v1()?.as_ref(), pair.public_key().as_ref()))
+}
+
 impl NewKey {
+    fn new(selector: &str, kind: &str, private: &[u8], public: &[u8]) -> Self {
+        Self {
+            selector: selector.to_owned(),
+            private_pem: pem(private),
+            txt: format!("v=DKIM1; k={kind}; p={}", STANDARD.encode(public)),
+        }
+    }
+
     /// The record as a zone file writes it, in strings of at most 255 octets (RFC 1035 3.3).
     #[must_use]
     pub fn zone_record(&self, domain: &str) -> String {
@@ -88,31 +83,3 @@ fn pem(der: &[u8]) -> String {
     out.push_str("-----END PRIVATE KEY-----\n");
     out
 }
-
-/// The randomness that was handed down, as the `rsa` crate asks for it.
-struct Random<'a>(&'a mut dyn FnMut(&mut [u8]));
-
-impl RngCore for Random<'_> {
-    fn next_u32(&mut self) -> u32 {
-        let mut octets = [0; 4];
-        self.fill_bytes(&mut octets);
-        u32::from_le_bytes(octets)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut octets = [0; 8];
-        self.fill_bytes(&mut octets);
-        u64::from_le_bytes(octets)
-    }
-
-    fn fill_bytes(&mut self, octets: &mut [u8]) {
-        (self.0)(octets);
-    }
-
-    fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), RandomError> {
-        (self.0)(octets);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Random<'_> {}

@@ -6,11 +6,11 @@
 //! every field that says how to leave the list (RFC 8058 4). There is no `t=`: a letter signed again
 //! has the same octets.
 
+use aws_lc_rs::digest::{self, SHA256};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{self, SHA256};
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use thiserror::Error;
 
 use super::canonical;
@@ -188,12 +188,12 @@ impl Key {
         let rsa = RsaKeyPair::from_pkcs8(&der).or_else(|_| RsaKeyPair::from_der(&der));
         let pair = match rsa {
             Ok(pair) => {
-                if pair.public().modulus_len() * 8 < LEAST_RSA_BITS {
+                if pair.public_modulus_len() * 8 < LEAST_RSA_BITS {
                     return Err(BadKey::TooShort(selector.to_owned()));
                 }
                 Pair::Rsa(Box::new(pair))
             }
-            // ring itself refuses RSA keys under 2,047 bits.
+            // The library itself refuses RSA keys under 2,047 bits.
             Err(error) if error.to_string() == "TooSmall" => {
                 return Err(BadKey::TooShort(selector.to_owned()));
             }
@@ -214,7 +214,7 @@ impl Key {
     fn sign(&self, message: &[u8], random: &SystemRandom) -> Option<Vec<u8>> {
         match &self.pair {
             Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public().modulus_len()];
+                let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, random, message, &mut signature).ok()?;
                 Some(signature)
             }
@@ -254,11 +254,12 @@ fn is_dns_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
+    use aws_lc_rs::signature::{
+        ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+    };
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use ring::digest::{SHA256, digest};
-    use ring::rand::{SecureRandom, SystemRandom};
-    use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
 
     use super::{BadKey, Signer};
     use crate::mail::keygen::{self, NewKey};
@@ -268,9 +269,7 @@ mod tests {
         \r\n\r\n";
 
     fn keys() -> [NewKey; 2] {
-        let random = SystemRandom::new();
-        let mut fill = |octets: &mut [u8]| random.fill(octets).unwrap();
-        [keygen::rsa("r1", &mut fill).unwrap(), keygen::ed25519("e1", &mut fill)]
+        [keygen::rsa("r1").unwrap(), keygen::ed25519("e1").unwrap()]
     }
 
     fn signed(keys: &[NewKey]) -> String {
@@ -314,7 +313,7 @@ mod tests {
             let hash = digest(&SHA256, message.as_bytes());
             let (algorithm, public, message): (&dyn VerificationAlgorithm, &[u8], &[u8]) =
                 if key.selector == "r1" {
-                    // ring wants the RSAPublicKey inside the SubjectPublicKeyInfo of the record.
+                    // The library wants the RSAPublicKey inside the SubjectPublicKeyInfo of the record.
                     (&RSA_PKCS1_2048_8192_SHA256, &public[24..], message.as_bytes())
                 } else {
                     (&ED25519, &public, hash.as_ref())

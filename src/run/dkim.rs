@@ -14,13 +14,7 @@ use crate::mail::keygen::{self, NewKey};
 /// # Errors
 /// When a key of that name is there already: replacing one that is published would break every
 /// letter signed with it.
-pub fn keygen(
-    domain: &str,
-    name: &str,
-    folder: &Path,
-    random: &mut dyn FnMut(&mut [u8]),
-    out: &mut dyn Write,
-) -> Result<Ending, Fault> {
+pub fn keygen(domain: &str, name: &str, folder: &Path, out: &mut dyn Write) -> Result<Ending, Fault> {
     let label = |text: &str| {
         !text.is_empty() && text.len() <= 50 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
@@ -30,8 +24,7 @@ pub fn keygen(
     if !domain.contains('.') || !domain.split('.').all(label) {
         return Err(Fault(format!("`{}` is no domain", domain.escape_debug())));
     }
-    let rsa = keygen::rsa(&format!("{name}-rsa"), random)?;
-    let keys = [rsa, keygen::ed25519(&format!("{name}-ed25519"), random)];
+    let keys = [keygen::rsa(&format!("{name}-rsa"))?, keygen::ed25519(&format!("{name}-ed25519"))?];
     fs::create_dir_all(folder).map_err(|error| Fault(format!("{}: {error}", folder.display())))?;
     for key in &keys {
         write_private(&folder.join(format!("{}.pem", key.selector)), key)?;
@@ -73,18 +66,14 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    use ring::rand::{SecureRandom, SystemRandom};
-
     use super::keygen;
     use crate::mail::sign::Signer;
 
     #[test]
     fn new_keys_sign_are_private_and_are_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let source = SystemRandom::new();
-        let mut random = |octets: &mut [u8]| source.fill(octets).unwrap();
         let mut said = Vec::new();
-        keygen("example.org", "p1", folder.path(), &mut random, &mut said).unwrap();
+        keygen("example.org", "p1", folder.path(), &mut said).unwrap();
         let said = String::from_utf8(said).unwrap();
         assert!(said.contains("p1-rsa._domainkey.example.org. IN TXT ( \"v=DKIM1; k=rsa; p="), "{said}");
         assert!(
@@ -100,8 +89,8 @@ mod tests {
             .into();
         assert!(!said.contains("PRIVATE KEY"));
         Signer::new("example.org", &keys).unwrap();
-        let again = keygen("example.org", "p1", folder.path(), &mut random, &mut Vec::new());
+        let again = keygen("example.org", "p1", folder.path(), &mut Vec::new());
         assert!(again.unwrap_err().to_string().contains("there is a key already"));
-        assert!(keygen("example.org", "../p", folder.path(), &mut random, &mut Vec::new()).is_err());
+        assert!(keygen("example.org", "../p", folder.path(), &mut Vec::new()).is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ring::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::domain::{Gravity, Image, ImageFormat, ImageSource, InlineImage, Problem, SitePath};
 use crate::read::folder::Scan;

@@ -34,7 +34,7 @@ impl Identity {
         });
         let certificate = CertificateDer::from_pem_file(&file).unwrap();
         let key = PrivateKeyDer::from_pem_file(&file).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()

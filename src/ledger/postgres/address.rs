@@ -137,11 +137,12 @@ impl Address {
             let why = "no certificate authority is known here; name one with sslrootcert=FILE";
             return Err(unsuitable(why.to_owned()));
         }
-        let trust = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| unsuitable(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let trust =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|e| unsuitable(e.to_string()))?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         Ok(Dialer { config: self.config.clone(), trust: Some(trust) })
     }
 }

@@ -9,7 +9,7 @@
 //! or withdrawn, the archives from there on get other names. The last few entries are in no archive
 //! until one is full; they are always among those that every subscriber gets.
 
-use ring::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::entry::hex;
 use super::{Entry, Full, Settings, Shown};

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use chrono::{DateTime, FixedOffset};
-use ring::digest::{Context, SHA256};
 use url::Url;
 
 use super::stamps::text_hash;

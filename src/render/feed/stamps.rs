@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
-use ring::digest::{SHA256, digest};
 
 use super::Entry;
 use super::entry::hex;

@@ -23,10 +23,10 @@ pub use mold::{Mold, NotAMold, Reader};
 
 use std::fmt::Write;
 
+use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, FixedOffset};
-use ring::digest;
 
 use crate::domain::{InlineImage, Language};
 
