@@ -91,6 +91,7 @@ fn an_address_that_leads_nowhere_is_no_link_and_is_reported() {
         "[a](javascript:alert(1))",
         "[a](JaVaScRiPt:alert(1))",
         "[a](java&#115;cript:alert(1))",
+        "<a href=\"java&#x09;script:alert(1)\">a</a>",
         "[a](<java\nscript:x>)",
         "[a](data:text/html;base64,PHNjcmlwdD4=)",
         "[a](file:///etc/passwd)",

@@ -351,7 +351,7 @@ impl Ink for Guard<'_> {
             self.report(
                 line,
                 Gravity::Warning,
-                format!("a <{lower}> was left out: feeds and letters cannot carry it"),
+                format!("<{lower}> was left out: feeds and letters cannot carry it"),
                 "remove it, or say the same in words",
             );
             return Fate::Drop;

@@ -145,8 +145,8 @@ pub fn discovery(order: &Order, articles: &[Article], content: &ReadContent) -> 
     Ok(opml::discovery(order.site, &feed::plan(order.site, order.settings, &entries)?))
 }
 
-/// What `check` says of the feeds beside the faults of single texts: ids that clash, chapeaux too
-/// long for a summary, dates that no reader believes, the size budget. Nothing is written.
+/// What `check` says of the feeds beside the faults of single texts: ids that clash, dates that
+/// readers doubt, a missing icon, the size budget. Nothing is written.
 ///
 /// # Errors
 /// Two feeds have one file name.
@@ -154,6 +154,15 @@ pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> R
     let quietly = |article: &Article| content(article).map(|(content, _)| (content, Vec::new()));
     let (entries, mut problems) = tell(order, articles, &quietly);
     let feeds = feed::plan(order.site, order.settings, &entries)?;
+    if order.settings.icon.is_none() && !entries.is_empty() {
+        problems.push(Problem {
+            path: "parution.yml".into(),
+            line: None,
+            gravity: Gravity::Advice,
+            what: "the feeds have no icon, so readers show a picture of their own choice".to_owned(),
+            remedy: "set `feeds.icon` to a square picture of the site, 512 pixels wide".to_owned(),
+        });
+    }
     for feed in feeds.iter().filter(|feed| feed.is_all) {
         let (_, shortened) = documents::sheets(order.site, order.settings, None, feed);
         problems.extend(size_advice(order.settings, feed, shortened));
@@ -185,7 +194,6 @@ fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entr
     for (entry, more) in told {
         problems.extend(more);
         let Some(entry) = entry else { continue };
-        problems.extend(length_advice(&entry));
         if guids.insert(entry.guid.clone()) {
             entries.push(entry);
         } else {
@@ -201,22 +209,10 @@ fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entr
     (entries, problems)
 }
 
-/// Says that a summary is no summary any more.
-fn length_advice(entry: &Entry) -> Option<Problem> {
-    const LONG: usize = 500;
-    let characters = entry.summary.chars().count();
-    (characters > LONG).then(|| Problem {
-        path: entry.source.clone(),
-        line: None,
-        gravity: Gravity::Advice,
-        what: format!("its chapeau has {characters} characters, long for a summary in feeds and letters"),
-        remedy: format!("keep it within {LONG}, and move the rest into the text"),
-    })
-}
-
 /// Says how readers take a published article of long ago.
 fn age_advice(article: &Article, now: DateTime<Utc>) -> Option<Problem> {
-    let date = select::published(article, now, false).ok()?;
+    select::published(article, now, false).ok()?;
+    let date = article.published?;
     (article.in_feeds && date.year() < OLDEST_YEAR).then(|| Problem {
         path: article.source.clone(),
         line: None,

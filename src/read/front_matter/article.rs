@@ -225,8 +225,11 @@ impl<'a> Keys<'a, '_> {
     }
 
     fn doubt(&mut self, key: &str, node: &Node, instead: &str) {
-        let said =
-            node.text().map_or_else(|| node.kind().to_owned(), |text| format!("`{}`", one_line(text, 40)));
+        let said = match node.text().map(|text| one_line(text, 40)) {
+            None => node.kind().to_owned(),
+            Some(text) if text.is_empty() => "empty".to_owned(),
+            Some(text) => format!("`{text}`"),
+        };
         self.fatal(
             key,
             format!("`{key}` is {said}, so it is not clear whether the article may be shown; it is left out"),

@@ -28,6 +28,10 @@ impl Address {
         if written.is_empty() {
             return Self::Hopeless("is empty");
         }
+        // What is left of `java&#9;script:`, which browsers resolve and then pass over.
+        if written.contains("&#") {
+            return Self::Hopeless("holds a character that no address may hold");
+        }
         let lower = written.to_ascii_lowercase();
         if let Some(at) = lower.find("mailto:").filter(|&at| at > 0 && is_scheme_of_web(&lower[..at])) {
             return mail(&written[at + 7..]).map_or(Self::Hopeless("is no e-mail address"), |url| {
