@@ -216,3 +216,26 @@ fn a_bounce_takes_its_reader_off_the_list() {
     let list = place.says(23, &["subscribers", "list"], 0);
     assert_eq!(list.matches("bouncing").count(), 1, "{list}");
 }
+
+#[test]
+fn a_file_over_the_limit_of_the_shell_is_an_error_and_the_old_feeds_stay() {
+    let place = Place::new();
+    place.says(23, &["feeds"], 1);
+    let before = tree(&place.path("public"));
+    let title = "title: La rivière";
+    let article = fs::read_dir(place.path("content/_actualites"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains(title)))
+        .unwrap();
+    let text = fs::read_to_string(&article).unwrap();
+    fs::write(&article, text.replace(title, "title: Notre rivière")).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -f 16; exec \"$0\" --now=2026-11-23T09:00:00Z feeds"])
+        .arg(env!("CARGO_BIN_EXE_parution"))
+        .current_dir(place.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(tree(&place.path("public")) == before, "the old feeds stay as they were");
+}
