@@ -1,3 +1,5 @@
+//! What the machine does to a run: kills, and writes that fail.
+//!
 //! A hundred kills, each aimed at the one window that matters: the server has taken a letter, and
 //! the sender has not written that down. Through the program itself, with its own ledger.
 //!
@@ -84,22 +86,57 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
     .unwrap();
     let tally = ledger.tally(None).unwrap();
     assert_eq!((tally.total(), tally.open()), (readers as u64, 0), "{tally:?}");
-    let mut copies: HashMap<String, Vec<_>> = HashMap::new();
-    for taken in server.taken() {
-        copies.entry(taken.recipient.clone()).or_default().push(taken);
+    let extra = copies(&server, readers);
+    assert!(extra <= kills * CONNECTIONS, "{extra} copies by {kills} kills");
+    println!("{readers} readers, {kills} kills: nobody lost, {extra} copies, {tally:?}");
+    assert!(kills >= 20, "only {kills} rounds were killed: the test aims badly");
+}
+
+/// The first write fails that makes a file too long, then a later one, and so on until none does:
+/// the disk is full at every point of the job, the middle of a letter among them.
+#[test]
+fn a_disk_that_is_full_loses_nobody_and_makes_no_copy_without_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::kind();
+    site(folder.path(), &server);
+    let people: String = (0..200).map(|i| format!("r{i}@example.net\n")).collect();
+    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
+    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
+    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    let (mut failed_before, mut failed_amidst, mut failed_after) = (0, 0, 0);
+    for blocks in (0..4000).step_by(100) {
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --site site run --yes");
+        let mut run = Command::new("sh");
+        run.args(["-c", &limit, env!("CARGO_BIN_EXE_parution")]).current_dir(folder.path());
+        let ending = run.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        match (ending.code(), server.taken().len()) {
+            (Some(0), _) => break,
+            (Some(2), 0) => failed_before += 1,
+            (Some(2), ..200) => failed_amidst += 1,
+            (Some(1 | 2), _) => failed_after += 1,
+            (code, letters) => panic!("{code:?} with {letters} letters"),
+        }
     }
-    assert_eq!(copies.len(), readers, "somebody is lost: {tally:?}");
-    let mut extra = 0;
-    for (recipient, letters) in &copies {
+    assert!(failed_before > 0 && failed_amidst > 0, "{failed_before}, {failed_amidst}, {failed_after}");
+    assert!(parution(folder.path(), &["deliver"]).status().unwrap().success());
+    let extra = copies(&server, 200);
+    assert!(extra <= failed_amidst * CONNECTIONS, "{extra} copies by {failed_amidst} failures");
+}
+
+/// Everyone has the letter; counts the copies, each of which must have its reason.
+fn copies(server: &Server, readers: usize) -> usize {
+    let mut letters: HashMap<String, Vec<_>> = HashMap::new();
+    for taken in server.taken() {
+        letters.entry(taken.recipient.clone()).or_default().push(taken);
+    }
+    assert_eq!(letters.len(), readers, "somebody is lost");
+    for (recipient, letters) in &letters {
         assert!(letters.len() <= 3, "{recipient} got {}", letters.len());
         assert!(letters.iter().all(|l| l.letter == letters[0].letter && l.sender == letters[0].sender));
         let unexplained = letters[..letters.len() - 1].iter().any(|letter| letter.known);
         assert!(!unexplained, "{recipient} got a copy of a letter whose 250 was read");
-        extra += letters.len() - 1;
     }
-    assert!(extra <= kills * CONNECTIONS, "{extra} copies by {kills} kills");
-    println!("{readers} readers, {kills} kills: nobody lost, {extra} copies, {tally:?}");
-    assert!(kills >= 20, "only {kills} rounds were killed: the test aims badly");
+    letters.values().map(|letters| letters.len() - 1).sum()
 }
 
 fn parution(folder: &Path, arguments: &[&str]) -> Command {

@@ -17,8 +17,8 @@ use parution::domain::{
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
-    Added, Brake, Claim, Claimer, Cut, Deliveries as _, Dot, Fate, InDoubt, Ledger, LedgerError, Location,
-    NewSubscriber, Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
+    Added, Articles as _, Brake, Claim, Claimer, Cut, Deliveries as _, Dot, Fate, InDoubt, Ledger,
+    LedgerError, Location, NewSubscriber, Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
 };
 
 /// A place where ledgers of one engine live.
@@ -506,6 +506,24 @@ fn another_machine_must_adopt_the_ledger() {
     drop(SqliteLedger::open(&path, &Opening { adopt: true, ..elsewhere.clone() }).unwrap());
     drop(SqliteLedger::open(&path, &elsewhere).unwrap());
     assert!(matches!(SqliteLedger::open(&path, &opening()), Err(LedgerError::OtherMachine { .. })));
+}
+
+#[test]
+fn a_backup_that_is_restored_is_recognised_as_the_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backup) = (folder.path().join("ledger.db"), folder.path().join("backup.db"));
+    let mut ledger = SqliteLedger::open(&path, &opening()).unwrap();
+    readers(&mut ledger, 1);
+    ledger.remember(&[article("/a/"), article("/b/")]).unwrap();
+    cut(&mut ledger, &digest(&["/a/"]));
+    ledger.back_up(&backup).unwrap();
+    cut(&mut ledger, &digest(&["/b/"]));
+    drop(ledger);
+    std::fs::rename(&backup, &path).unwrap();
+    let refused = SqliteLedger::open(&path, &opening()).err();
+    assert!(matches!(refused, Some(LedgerError::Older { newest: 1, seen: 2, .. })), "{refused:?}");
+    drop(SqliteLedger::open(&path, &Opening { adopt: true, ..opening() }).unwrap());
+    drop(SqliteLedger::open(&path, &opening()).unwrap());
 }
 
 #[test]

@@ -99,6 +99,10 @@ pub enum LedgerError {
         "ledger {ledger} was last used by another machine; if this one takes over, say --adopt (the other must not send any more)"
     )]
     OtherMachine { ledger: String },
+    #[error(
+        "ledger {ledger} is an older copy: digest {seen} was cut from it, and it knows {newest} digests; if you restored a backup, say --adopt once (what was sent since then may go out again, under the same Message-IDs)"
+    )]
+    Older { ledger: String, newest: i64, seen: i64 },
     #[error("ledger {ledger}: {why}")]
     Unsuitable { ledger: String, why: String },
 }

@@ -23,8 +23,9 @@ impl Digests for SqliteLedger {
             .map_err(|e| super::database(path, &e))?;
         let cut = cut(&tx, digest, readers).map_err(|e| super::database(path, &e))?;
         // Dropping the transaction takes back whatever a refused cut has written.
-        if matches!(cut, Cut::Made { .. }) {
+        if let Cut::Made { digest, .. } = cut {
             tx.commit().map_err(|e| super::database(path, &e))?;
+            super::place::note_newest_digest(path, digest.0);
         }
         Ok(cut)
     }

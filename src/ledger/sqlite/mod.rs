@@ -69,6 +69,10 @@ impl SqliteLedger {
         ledger.db.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         ledger.db.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         ledger.db.set_prepared_statement_cache_capacity(64);
+        if ended_uncleanly {
+            // A full disk is where a long journal hurts most; who reads it just now keeps it.
+            let _ = ledger.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
         ledger.migrate(opening)?;
         ledger.settle_in(opening)?;
         Ok(ledger)
@@ -148,6 +152,18 @@ impl SqliteLedger {
                 return Err(LedgerError::OtherMachine { ledger: self.path.display().to_string() });
             }
             self.write(|tx| tx.execute("UPDATE ledger SET machine = ?1", [&opening.machine]).map(|_| ()))?;
+        }
+        // The note first: what is noted was committed before.
+        let seen = place::newest_digest(&self.path);
+        let newest: i64 = self
+            .db
+            .query_row("SELECT coalesce(max(id), 0) FROM digest", [], |row| row.get(0))
+            .map_err(|e| self.fault(&e))?;
+        if seen > newest && !opening.adopt {
+            return Err(LedgerError::Older { ledger: self.path.display().to_string(), newest, seen });
+        }
+        if seen != newest {
+            place::note_newest_digest(&self.path, newest);
         }
         Ok(())
     }

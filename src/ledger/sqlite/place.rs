@@ -2,7 +2,7 @@
 //! while a run lasts.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -66,6 +66,20 @@ pub fn lock(path: &Path) -> Result<Option<OwnedFd>, LedgerError> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(file(&name, e.into())),
     }
+}
+
+/// The number of the newest digest that was cut here, as noted outside the ledger: a ledger that
+/// does not know it was restored from an older copy. 0 when nothing is noted.
+pub fn newest_digest(path: &Path) -> i64 {
+    let noted = fs::read_to_string(path.with_extension("lock")).unwrap_or_default();
+    noted.trim().parse().unwrap_or(0)
+}
+
+/// Notes it, in the file that the lock is on. Where that fails, an older copy is not recognised.
+pub fn note_newest_digest(path: &Path, digest: i64) {
+    let name = path.with_extension("lock");
+    let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(name);
+    let _ = open.and_then(|mut file| writeln!(file, "{digest}"));
 }
 
 /// `ledger.db-wal`, which a clean end removes.
