@@ -74,6 +74,7 @@ const BLOCK: usize = 1024;
 
 /// No tab, no two blanks in a row, none at a line end. One pass without a branch per octet, which
 /// compilers turn into wide instructions.
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch for each octet")]
 fn is_canonical(block: &[u8]) -> bool {
     let pairs = block.iter().zip(block.get(1..).unwrap_or_default());
     !pairs.fold(false, |found, (octet, next)| {
