@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Place, Refusal, selection};
-use crate::render::digest::{Color, Grouping, ImageMode, Masthead, Palette, Settings, Theme, Utm};
+use crate::render::digest::{
+    Color, Grouping, ImageMode, LEAST_CONTRAST, Masthead, Palette, Settings, Theme, Utm,
+};
 use crate::select::Policy;
 
 /// `digest:` as it is written.
@@ -167,7 +169,14 @@ fn check_theme(wire: ThemeWire) -> Result<Theme, Refusal> {
         }),
     };
     match theme.too_faint().first() {
-        Some(faint) => Err(Refusal::of(&faint.setting, faint.to_string(), "choose a stronger colour")),
+        Some(faint) => Err(Refusal::of(
+            &faint.setting,
+            format!(
+                "its contrast with the {} is {:.1}, and {LEAST_CONTRAST} is the least that can be read",
+                faint.behind, faint.ratio
+            ),
+            "choose a stronger colour",
+        )),
         None => Ok(theme),
     }
 }
