@@ -1,12 +1,15 @@
 //! The letter, from articles to octets: what readers and servers get.
 
+#[path = "support/article.rs"]
+mod article;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use mail_parser::{Address, MessageParser, MimeHeaders};
 use parution::domain::{
-    Article, ArticleId, Attachment, Chapeau, Collection, Content, EmailAddress, Event, Guid, Html, Image,
-    ImageSource, InlineImage, Language, Origin, Site, SitePath, Status,
+    Article, Attachment, Chapeau, Collection, Content, EmailAddress, Event, Html, Image, ImageSource,
+    InlineImage, Language, Origin, Site, SitePath,
 };
 use parution::mail::guard;
 use parution::render::digest::{
@@ -18,6 +21,7 @@ use parution::render::letter::{self, LeaveUrl, ListSettings, Mold, Parts, Reader
 use proptest::prelude::*;
 use url::Url;
 
+const HOME: &str = "https://www.halage.example.org/";
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
 fn site() -> Site {
@@ -51,7 +55,6 @@ fn list() -> ListSettings {
 
 /// An article as an editor of the sample site would write it.
 fn article(number: usize, title: &str, chapeau: &str) -> (Article, Content) {
-    let url = Url::parse(&format!("https://www.halage.example.org/actualites/article-{number}/")).unwrap();
     let image = Image {
         source: ImageSource::InSite(SitePath::parse(&format!("uploads/{number}.jpg")).unwrap()),
         url: Url::parse(&format!("https://www.halage.example.org/uploads/{number}.jpg")).unwrap(),
@@ -59,28 +62,7 @@ fn article(number: usize, title: &str, chapeau: &str) -> (Article, Content) {
         caption: String::new(),
         facts: None,
     };
-    let article = Article {
-        id: ArticleId(url.path().to_owned()),
-        guid: Guid(url.to_string()),
-        guid_is_declared: false,
-        collection: "actualites".to_owned(),
-        title: title.to_owned(),
-        link: url.clone(),
-        url,
-        published: Some(DateTime::parse_from_rfc3339("2026-11-20T09:30:00+01:00").unwrap()),
-        updated: None,
-        status: Status::Published,
-        tags: Vec::new(),
-        categories: Vec::new(),
-        authors: Vec::new(),
-        language: None,
-        event: None,
-        attachments: Vec::new(),
-        in_feeds: true,
-        summary_only: false,
-        source: format!("_actualites/article-{number}.md").into(),
-        body_line: 8,
-    };
+    let article = article::article(HOME, &format!("article-{number}"), title, "2026-11-20T09:30:00+01:00");
     let content = Content {
         chapeau: Some(Chapeau {
             html: Html::trusted(chapeau.to_owned()),
@@ -371,6 +353,31 @@ fn the_text_names_every_address_of_the_html_once() {
 }
 
 #[test]
+fn an_address_stays_whole_where_programs_look_for_links_in_a_text() {
+    let mut articles = three();
+    articles[1].0.link = Url::parse("https://www.halage.example.org/l'eau-(suite)/").unwrap();
+    let composed = desk().compose(&articles, &Pictures::default());
+    let address = "https://www.halage.example.org/l%27eau-%28suite%29/";
+    assert!(composed.text.lines().any(|line| line == address), "{}", composed.text);
+    assert!(composed.html.contains(&format!("href=\"{address}\"")));
+}
+
+#[test]
+fn links_within_a_safe_site_are_safe_and_those_to_others_are_left_as_they_are() {
+    let mut articles = three();
+    articles[0].0.link = Url::parse("http://www.halage.example.org/ancien/").unwrap();
+    articles[1].0.link = Url::parse("http://ailleurs.example.net/").unwrap();
+    let composed = desk().compose(&articles, &Pictures::default());
+    assert!(composed.html.contains("href=\"https://www.halage.example.org/ancien/\""), "{}", composed.html);
+    assert!(composed.html.contains("href=\"http://ailleurs.example.net/\""));
+    let said: Vec<String> = composed.problems.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|line| {
+        line.starts_with("_actualites/article-2.md: the link http://ailleurs.example.net/ is not encrypted")
+    }));
+    assert!(!said.iter().any(|line| line.contains("ancien")), "{said:?}");
+}
+
+#[test]
 fn an_event_says_its_own_days_and_its_place() {
     let composed = desk().compose(&three(), &Pictures::default());
     assert!(
@@ -454,7 +461,7 @@ fn a_letter_is_never_clipped_and_says_what_it_lost() {
     ] {
         let articles = &many[..count];
         let composed = desk.compose(articles, &pictures(articles));
-        let octets = composed.html.replace('\u{3}', TOKEN).len();
+        let octets = composed.html.replace('\u{3}', TOKEN).replace('\n', "\r\n").len();
         assert!(octets <= LARGEST_HTML, "{count}: {octets}");
         let told: Vec<String> = composed.problems.iter().map(ToString::to_string).collect();
         let told = told.join("\n");

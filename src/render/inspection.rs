@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::digest::{ALL_IMAGES, Composed, LARGEST_HTML, Theme};
+use super::digest::{self, ALL_IMAGES, Composed, LARGEST_HTML, Theme};
 use super::letter::{ListSettings, TOKEN};
 
 /// Something that a letter must not leave with, in words for the person who sends it.
@@ -25,7 +25,7 @@ pub fn flaws(
     let mut flaws = Vec::new();
     structure(letter, token, composed, &mut flaws);
     leaving(composed, list, &mut flaws);
-    weight(composed, token, &mut flaws);
+    weight(composed, &mut flaws);
     html(&composed.html, &mut flaws);
     images(composed, &mut flaws);
     residue(composed, &mut flaws);
@@ -72,8 +72,8 @@ fn leaving(composed: &Composed, list: &ListSettings, flaws: &mut Vec<Flaw>) {
     }
 }
 
-fn weight(composed: &Composed, token: &str, flaws: &mut Vec<Flaw>) {
-    let html = composed.html.replace(TOKEN, token).len();
+fn weight(composed: &Composed, flaws: &mut Vec<Flaw>) {
+    let html = digest::size(&composed.html);
     if html > LARGEST_HTML {
         flaws.push(format!("the HTML has {html} octets; Gmail clips after {LARGEST_HTML}"));
     }

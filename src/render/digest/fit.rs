@@ -84,9 +84,9 @@ fn words(draft: &Draft<'_>) -> String {
     all.join("\n")
 }
 
-/// The octets of the HTML once tokens are filled in.
-fn size(html: &str) -> usize {
-    html.len() + html.matches(TOKEN).count() * (TOKEN_LENGTH - 1)
+/// The octets of the HTML as it arrives: tokens filled in, line ends CRLF.
+pub fn size(html: &str) -> usize {
+    html.len() + html.matches('\n').count() + html.matches(TOKEN).count() * (TOKEN_LENGTH - 1)
 }
 
 /// The greatest number up to `limit` for which `fits` holds; `fits` is true of all smaller ones.

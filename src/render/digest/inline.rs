@@ -7,8 +7,8 @@
 
 use std::fmt::Write;
 
-use super::view::LinkView;
-use super::{PictureUse, Theme};
+use super::Theme;
+use super::view::{ImageView, LinkView};
 
 /// A fragment for the letter.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Inlined {
 pub fn inline(
     fragment: &str,
     theme: &Theme,
-    picture: &mut dyn FnMut(&str) -> Option<PictureUse>,
+    picture: &mut dyn FnMut(&str) -> Option<ImageView>,
     link: &dyn Fn(&str) -> String,
 ) -> Inlined {
     let mut walk = Walk { theme, out: Inlined::default(), open: Vec::new(), link_text: None, shown: false };
@@ -115,7 +115,7 @@ impl Walk<'_> {
     fn open(
         &mut self,
         tag: &str,
-        picture: &mut dyn FnMut(&str) -> Option<PictureUse>,
+        picture: &mut dyn FnMut(&str) -> Option<ImageView>,
         link: &dyn Fn(&str) -> String,
     ) {
         let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
@@ -190,7 +190,7 @@ impl Walk<'_> {
         }
     }
 
-    fn image(&mut self, attributes: &str, picture: &mut dyn FnMut(&str) -> Option<PictureUse>) {
+    fn image(&mut self, attributes: &str, picture: &mut dyn FnMut(&str) -> Option<ImageView>) {
         let source = attribute(attributes, "src").map(unescape).unwrap_or_default();
         let found = picture(&source);
         self.shown = found.is_some();
@@ -202,7 +202,7 @@ impl Walk<'_> {
         let _ = write!(
             self.out.html,
             "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" \
-             style=\"display:block;max-width:100%;height:auto;border:0;margin:0 0 10px;border-radius:{}px\">",
+             style=\"display:block;max-width:100%;height:auto;margin:0 0 10px;border-radius:{}px\">",
             escape(&image.src),
             image.width,
             image.height,

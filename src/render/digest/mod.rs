@@ -4,8 +4,10 @@
 //! until it fits where Gmail does not clip it (`fit`): chapeaux first, then lists of titles, always
 //! saying so in a [`Problem`]. Everything is computed from values: no file, no clock.
 
+mod article_of;
 mod fit;
 mod inline;
+mod links;
 mod pictures;
 mod settings;
 mod templates;
@@ -14,7 +16,7 @@ mod theme;
 mod view;
 mod view_of;
 
-pub use fit::LARGEST_HTML;
+pub use fit::{LARGEST_HTML, size};
 pub use pictures::{ALL_IMAGES, Pictures, Role, wanted};
 pub use settings::{Grouping, ImageMode, Settings, Utm};
 pub use templates::{NAMES as TEMPLATE_NAMES, TemplateFault, Templates};
@@ -101,15 +103,6 @@ impl Composed {
     pub fn sample_text(&self) -> String {
         self.text.replace(TOKEN, SAMPLE_TOKEN)
     }
-}
-
-/// An image as one letter refers to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PictureUse {
-    pub src: String,
-    pub width: u32,
-    pub height: u32,
-    pub alt: String,
 }
 
 /// Composes the letter of one edition.

@@ -1,25 +1,23 @@
-//! From a draft to the fields of its templates.
-
-use std::collections::BTreeMap;
+//! From a draft to the fields of its templates: masthead, sections, footer. Each article is in
+//! `article_of`.
 
 use unicode_segmentation::UnicodeSegmentation;
 use url::Url;
 
-use crate::domain::{Article, Attachment, Content, Gravity, InlineImage, Problem};
+use crate::domain::{Article, Gravity, InlineImage, Problem};
+use crate::render::letter::one_line as line;
 use crate::render::words::Words;
 
-use super::inline::{escape, inline};
+use super::inline::inline;
+use super::links::{LinkTexts, link};
 use super::pictures::ALL_IMAGES;
-use super::view::{ArticleView, DigestView, FooterView, ImageView, LabelView, LinkView, SectionView};
-use super::{Draft, Grouping, ImageMode, PictureUse, Role, text};
+use super::view::{ArticleView, DigestView, FooterView, ImageView, LinkView, SectionView};
+use super::{Draft, Grouping, ImageMode, Role, text};
 
 /// The longest subject: clients cut at 60 to 90 characters.
 const SUBJECT: usize = 90;
 /// The preheader, characters.
 const PREHEADER: usize = 140;
-/// The width of the letter's text, CSS pixels, and what keeps an image from the text beside it.
-const WIDTH: u32 = 536;
-const GAP: u32 = 22;
 
 /// How much of each article is shown.
 #[derive(Debug, Clone, Copy)]
@@ -61,36 +59,32 @@ pub fn view(draft: &Draft<'_>, extent: Extent, target: Target) -> Built {
         weight: 0,
         too_heavy: 0,
         problems: Vec::new(),
-        link_texts: BTreeMap::new(),
+        link_texts: LinkTexts::default(),
     };
     let digest = maker.digest();
     if maker.too_heavy > 0 {
-        maker.problems.push(Problem {
-            path: "parution.yml".into(),
-            line: None,
-            gravity: Gravity::Warning,
-            what: format!(
-                "{} images are left out: a letter carries {ALL_IMAGES} octets of them",
-                maker.too_heavy
-            ),
-            remedy: "set `digest.max_items` lower, or `digest.images` to linked".to_owned(),
-        });
+        maker.problems.push(Problem::new(
+            Gravity::Warning,
+            "parution.yml",
+            format!("{} images are left out: a letter carries {ALL_IMAGES} octets of them", maker.too_heavy),
+            "set `digest.max_items` lower, or `digest.images` to linked",
+        ));
     }
     Built { digest, images: maker.images, problems: maker.problems }
 }
 
-struct Maker<'a> {
-    draft: &'a Draft<'a>,
-    words: &'static Words,
-    extent: Extent,
-    target: Target,
+/// A view in the making.
+pub(super) struct Maker<'a> {
+    pub draft: &'a Draft<'a>,
+    pub words: &'static Words,
+    pub extent: Extent,
+    pub target: Target,
+    pub problems: Vec<Problem>,
+    pub link_texts: LinkTexts,
     images: Vec<InlineImage>,
     weight: usize,
     /// Images left out because the letter would be too heavy.
     too_heavy: usize,
-    problems: Vec<Problem>,
-    /// The URL that each link text leads to: no text may lead to two places (RGAA 6.1).
-    link_texts: BTreeMap<String, String>,
 }
 
 impl Maker<'_> {
@@ -101,7 +95,7 @@ impl Maker<'_> {
         let others = draft.articles.len().saturating_sub(1);
         let and_others = if others > 0 { (words.digest.and_others)(others) } else { String::new() };
         let room = SUBJECT.saturating_sub(and_others.graphemes(true).count());
-        let logo = draft.logo.map(|(url, alt)| self.logo(url, alt)).unwrap_or_default();
+        let logo = draft.logo.and_then(|(url, alt)| self.picture(url, Role::Logo, alt)).unwrap_or_default();
         let intro = draft.intro.map(|intro| self.intro(intro)).unwrap_or_default();
         let sections = self.sections();
         let titles = self.titles();
@@ -203,98 +197,6 @@ impl Maker<'_> {
             .unwrap_or_else(|| self.words.digest.unnamed_group.to_owned())
     }
 
-    fn article(&mut self, article: &Article, content: &Content, lead: bool, level: u8) -> ArticleView {
-        let language = article.language.as_ref().unwrap_or(&self.draft.site.language);
-        // What an editor wrote is set by the rules of its own language, what we say is the letter's.
-        let words = Words::of_or_english(language);
-        let url = self.link(article.link.as_str());
-        let date = article.published.map(|at| self.words.dates.full(at.date_naive())).unwrap_or_default();
-        let title = self.link_text(&words.set(&line(&article.title)), &url, &date);
-        let role = if lead { Role::Lead } else { Role::Side };
-        let image = content.image().and_then(|image| {
-            let alt = if image.alt.trim().is_empty() { None } else { Some(line(&image.alt)) };
-            let missing = alt.is_none();
-            let caption = line(&image.caption);
-            let alt = alt
-                .or_else(|| (!caption.is_empty() && !lead).then(|| caption.clone()))
-                .unwrap_or_else(|| (words.digest.illustration)(&line(&article.title)));
-            let used = self.picture(image.url.as_str(), role, &cut(&alt, 190))?;
-            if missing {
-                self.problems.push(Problem {
-                    path: article.source.clone(),
-                    line: None,
-                    gravity: Gravity::Advice,
-                    what: format!("the image {} has no alternative text", image.url.path()),
-                    remedy: "say in a few words what it shows (`alternative-textuelle`)".to_owned(),
-                });
-            }
-            let caption = if lead { caption } else { String::new() };
-            Some(ImageView { src: used.src, width: used.width, height: used.height, alt: used.alt, caption })
-        });
-        let image = image.unwrap_or_default();
-        let text_width = if image.width > 0 && !lead { WIDTH - GAP - image.width } else { 0 };
-        let (chapeau_html, chapeau_text, links) = self.chapeau(content, words);
-        let event = event(article, self.words);
-        ArticleView {
-            lead,
-            follows_heading: false,
-            level,
-            elsewhere: elsewhere(article, self.words),
-            language: if language.primary() == self.draft.language.primary() {
-                String::new()
-            } else {
-                language.tag().to_owned()
-            },
-            files_label: words.digest.files.to_owned(),
-            files: self.files(article),
-            title,
-            url,
-            date: if event.is_empty() { date } else { String::new() },
-            event,
-            image,
-            text_width,
-            chapeau_html,
-            chapeau_text,
-            links,
-        }
-    }
-
-    /// The chapeau with its figures and links when there is room for all of it, else cut as text.
-    fn chapeau(&mut self, content: &Content, words: &Words) -> (String, String, Vec<LinkView>) {
-        let Some(chapeau) = &content.chapeau else { return Default::default() };
-        let plain = words.set(&blocks(&chapeau.text));
-        if plain.chars().count() > self.extent.chapeau {
-            let short = text::shorten(&plain.replace("\n\n", " ").replace('\n', " "), self.extent.chapeau);
-            return (format!("<p style=\"margin:0\">{}</p>", escape(&short)), short, Vec::new());
-        }
-        let own = content.image().map(|image| image.url.to_string());
-        let inlined = {
-            let (draft, target) = (self.draft, self.target);
-            let link = |url: &str| link(draft, target, url);
-            let mut show = |url: &str| {
-                if own.as_deref() == Some(url) {
-                    return None;
-                }
-                let alt = content.images.iter().find(|image| image.url.as_str() == url);
-                self.picture(url, Role::Figure, &alt.map(|image| line(&image.alt)).unwrap_or_default())
-            };
-            inline(chapeau.html.as_str(), draft.theme, &mut show, &link)
-        };
-        (words.set(&inlined.html), plain, inlined.links)
-    }
-
-    /// The attached files, each with a text that says what and of which kind.
-    fn files(&mut self, article: &Article) -> Vec<LinkView> {
-        let title = line(&article.title);
-        let mut files = Vec::new();
-        for file in &article.attachments {
-            let url = self.link(file.url.as_str());
-            let text = self.link_text(&file_text(file), &url, &title);
-            files.push(LinkView { text, url });
-        }
-        files
-    }
-
     /// The articles of which only the title is left.
     fn titles(&mut self) -> Vec<LinkView> {
         let draft = self.draft;
@@ -302,7 +204,7 @@ impl Maker<'_> {
         for (article, _) in draft.articles.iter().take(self.extent.titles).skip(self.extent.whole) {
             let url = self.link(article.link.as_str());
             let date = article.published.map(|at| self.words.dates.long(at.date_naive())).unwrap_or_default();
-            let text = self.link_text(&self.words.set(&line(&article.title)), &url, &date);
+            let text = self.link_texts.unlike(&self.words.set(&line(&article.title)), &url, &date);
             titles.push(LinkView { text, url });
         }
         titles
@@ -348,7 +250,7 @@ impl Maker<'_> {
     }
 
     /// How this target refers to a prepared picture; `None` when there is none to show.
-    fn picture(&mut self, url: &str, role: Role, alt: &str) -> Option<PictureUse> {
+    pub fn picture(&mut self, url: &str, role: Role, alt: &str) -> Option<ImageView> {
         let draft = self.draft;
         if draft.settings.images == ImageMode::None {
             return None;
@@ -368,104 +270,22 @@ impl Maker<'_> {
             }
             format!("cid:{}", image.content_id)
         };
-        Some(PictureUse { src, width: image.width, height: image.height, alt: line(alt) })
+        let (width, height) = (image.width, image.height);
+        Some(ImageView { src, width, height, alt: line(alt), caption: String::new() })
     }
 
-    fn logo(&mut self, url: &str, alt: &str) -> ImageView {
-        self.picture(url, Role::Logo, alt).map_or_else(ImageView::default, |used| ImageView {
-            src: used.src,
-            width: used.width,
-            height: used.height,
-            alt: used.alt,
-            caption: String::new(),
-        })
-    }
-
-    /// A text for a link, with a hint when the same text already leads elsewhere.
-    fn link_text(&mut self, text: &str, url: &str, hint: &str) -> String {
-        let mut text = text.to_owned();
-        let mut count = 1;
-        loop {
-            match self.link_texts.get(&text.to_lowercase()) {
-                Some(other) if other != url => {
-                    count += 1;
-                    text = if count == 2 && !hint.is_empty() {
-                        format!("{text} ({hint})")
-                    } else {
-                        format!("{text} ({count})")
-                    };
-                }
-                _ => break,
-            }
-        }
-        self.link_texts.insert(text.to_lowercase(), url.to_owned());
-        text
-    }
-
-    fn link(&self, url: &str) -> String {
+    pub fn link(&self, url: &str) -> String {
         link(self.draft, self.target, url)
     }
 }
 
-/// The URL, in letters with the campaign's parameters when the site's own server will see them.
-fn link(draft: &Draft<'_>, target: Target, url: &str) -> String {
-    let (Some(utm), Ok(mut parsed)) = (&draft.settings.utm, Url::parse(url)) else { return url.to_owned() };
-    if target == Target::Archive || parsed.host_str() != draft.site.url.host_str() {
-        return url.to_owned();
-    }
-    parsed
-        .query_pairs_mut()
-        .append_pair("utm_source", &utm.source)
-        .append_pair("utm_medium", &utm.medium)
-        .append_pair("utm_campaign", &utm.campaign);
-    parsed.to_string()
-}
-
-/// Says so when the title leads away from the site.
-fn elsewhere(article: &Article, words: &Words) -> String {
-    match (article.link.host_str(), article.url.host_str()) {
-        (Some(there), Some(here)) if there != here => {
-            (words.digest.on_host)(there.strip_prefix("www.").unwrap_or(there))
-        }
-        _ => String::new(),
-    }
-}
-
-fn event(article: &Article, words: &Words) -> Vec<LabelView> {
-    let Some(event) = &article.event else { return Vec::new() };
-    let when = event.start.map(|start| words.dates.event(start, event.end));
-    let place = Some(words.set(&line(&event.place))).filter(|place| !place.is_empty());
-    [(words.digest.when, when), (words.digest.place, place)]
-        .into_iter()
-        .filter_map(|(label, text)| Some(LabelView { label: label.to_owned(), text: text? }))
-        .collect()
-}
-
-/// `Dossier de presse (PDF)`.
-fn file_text(file: &Attachment) -> String {
-    let path = file.url.path();
-    let last = path.rsplit('/').next().unwrap_or(path);
-    let kind = last.rsplit_once('.').map(|(_, kind)| kind.to_uppercase()).filter(|kind| kind.len() <= 5);
-    let name = line(&file.name);
-    let name = if name.is_empty() { last.to_owned() } else { name };
-    match kind {
-        Some(kind) if !name.to_uppercase().contains(&kind) => format!("{name} ({kind})"),
-        _ => name,
-    }
-}
-
-/// One line of text without controls.
-fn line(text: &str) -> String {
-    crate::render::letter::one_line(text)
-}
-
 /// Paragraphs without controls, separated by a blank line.
-fn blocks(text: &str) -> String {
+pub(super) fn blocks(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// At most so many characters as a reader counts them, cut at a word.
-fn cut(text: &str, limit: usize) -> String {
+pub(super) fn cut(text: &str, limit: usize) -> String {
     if text.graphemes(true).count() <= limit {
         return text.to_owned();
     }

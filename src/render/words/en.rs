@@ -33,7 +33,6 @@ pub const WORDS: Words = Words {
             _ => format!(" and {others}\u{a0}other articles"),
         },
         preheader_also: "Also: ",
-        others: "Also in this letter",
         titles_only: "And more",
         unnamed_group: "Other articles",
         illustration: |title| format!("Illustration of the article “{title}”"),

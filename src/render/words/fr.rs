@@ -38,7 +38,6 @@ pub const WORDS: Words = Words {
             _ => format!(" et {others}\u{a0}autres articles"),
         },
         preheader_also: "Et aussi\u{a0}: ",
-        others: "Également dans cette lettre",
         titles_only: "Et encore",
         unnamed_group: "Autres articles",
         illustration: |title| format!("Illustration de l’article «\u{a0}{title}\u{a0}»"),

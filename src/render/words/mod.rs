@@ -37,8 +37,6 @@ pub struct DigestWords {
     pub and_others: fn(usize) -> String,
     /// Stands before the other titles in the preheader, with its own trailing blank.
     pub preheader_also: &'static str,
-    /// Heading of the articles after the lead when they are not grouped.
-    pub others: &'static str,
     /// Heading of the articles of which only the title is left.
     pub titles_only: &'static str,
     /// Heading of a group of articles whose collection has no title.

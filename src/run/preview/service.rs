@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Row, rows, signed};
 use crate::mail::sign::Signer;
 use crate::read::folder::Scan;
+use crate::render::digest;
 use crate::render::preview_page::{self, Shown};
 use crate::run::Fault;
 use crate::run::digest::{Made, sample_letter};
@@ -62,7 +63,7 @@ impl Snapshot {
                 html: composed.standalone_html(),
                 text: composed.sample_text(),
                 octets: signed(sample_letter(edition, domain)?, signer)?,
-                html_octets: composed.html.len(),
+                html_octets: digest::size(&composed.html),
             }),
             None => None,
         };
