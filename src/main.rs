@@ -16,8 +16,6 @@ use terminal::Terminal;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // A file that may not grow is an error to be told, not a death: with a handler the write fails.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     terminal::start_log(cli.global.log_format, cli.global.verbose);
     outlive_file_limits();
     match obey(&cli) {
