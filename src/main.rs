@@ -17,7 +17,6 @@ use terminal::Terminal;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     terminal::start_log(cli.global.log_format, cli.global.verbose);
-    outlive_file_limits();
     match obey(&cli) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Look) => ExitCode::from(1),
@@ -58,12 +57,6 @@ fn obey(cli: &Cli) -> Result<Ending, Fault> {
         Command::Serve(serve) => house()?.serve(serve, out),
         Command::Unsubscribe(unsubscribe) => house()?.unsubscribe(unsubscribe, out),
     }
-}
-
-/// A file over the limit of the shell (`ulimit -f`) is an error to tell, not the death by SIGXFSZ that
-/// the system has in mind: with any handler in place, writing fails instead.
-fn outlive_file_limits() {
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
 /// The one place where the clock is read.
