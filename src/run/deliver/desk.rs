@@ -61,7 +61,8 @@ pub fn run(
             let (orders, order_end) = sync_channel(2);
             let (events, hurry, dots) = (event_end.clone(), &hurry, dots.as_ref());
             scope.spawn(move || sender::serve(number, job, dots, hurry, &order_end, &events));
-            lines.push(Line { orders, state: LineState::Idle, rest_until: Instant::now() });
+            let rest_until = Instant::now();
+            lines.push(Line { orders, state: LineState::Idle, ahead: None, rest_until });
         }
         drop(event_end);
         let key = ledger.key().clone();
@@ -129,6 +130,8 @@ struct Desk<'d> {
 struct Line {
     orders: SyncSender<Order>,
     state: LineState,
+    /// A letter of the queue that it has composed already.
+    ahead: Option<(DigestId, SubscriberId)>,
     /// The server does not want so many connections just now.
     rest_until: Instant,
 }
@@ -272,7 +275,7 @@ impl Desk<'_> {
                     break;
                 }
             };
-            let Some(claim) = self.next_allowed(&mut wait) else {
+            let Some(claim) = self.next_allowed(number, &mut wait) else {
                 self.relays.unused(relay);
                 break;
             };
@@ -285,26 +288,53 @@ impl Desk<'_> {
                     break;
                 }
             };
-            let task = Task {
-                token: self.key.subscriber_token("unsubscribe", claim.subscriber),
-                name: self.key.delivery_token(claim.digest, claim.subscriber),
-                claim: claim.clone(),
-                mold,
-                relay,
-            };
+            let task = self.task(&claim, mold, relay);
             self.lines[number].state = LineState::Busy(Box::new(Busy { claim, relay, gone: false }));
             // A thread that is gone has panicked, which ends the scope it runs in.
-            let _ = self.lines[number].orders.send(Order::Deliver(Box::new(task)));
+            let _ = self.lines[number].orders.send(Order::Deliver(task));
         }
         Ok(wait)
     }
 
-    /// The first letter of the queue that the pace lets go.
-    fn next_allowed(&mut self, wait: &mut Duration) -> Option<Claim> {
+    fn task(&self, claim: &Claim, mold: Arc<Mold>, relay: usize) -> Box<Task> {
+        Box::new(Task {
+            token: self.key.subscriber_token("unsubscribe", claim.subscriber),
+            name: self.key.delivery_token(claim.digest, claim.subscriber),
+            claim: claim.clone(),
+            mold,
+            relay,
+        })
+    }
+
+    /// Lets a connection that is done compose the next letter while the ledger writes down the last:
+    /// processors and disk then work at the same time.
+    fn look_ahead(&mut self, connection: usize) -> Result<(), LedgerError> {
+        let Some(place) = (0..self.queue.len()).find(|place| !self.is_ahead(*place)) else { return Ok(()) };
+        let claim = self.queue[place].clone();
+        if let Ok(mold) = self.mold(&claim)? {
+            self.lines[connection].ahead = Some((claim.digest, claim.subscriber));
+            // Where it will go is not known yet, nor asked.
+            self.order(connection, Order::Prepare(self.task(&claim, mold, 0)));
+        }
+        Ok(())
+    }
+
+    /// Whether some connection has this letter of the queue at hand.
+    fn is_ahead(&self, place: usize) -> bool {
+        let claim = &self.queue[place];
+        self.lines.iter().any(|line| line.ahead == Some((claim.digest, claim.subscriber)))
+    }
+
+    /// A letter of the queue that the pace lets go: the one that this connection has at hand, else
+    /// the first that no other has.
+    fn next_allowed(&mut self, number: usize, wait: &mut Duration) -> Option<Claim> {
         let at = self.begun.elapsed();
-        for i in 0..self.queue.len() {
-            match self.pace.ask(self.queue[i].email.domain(), at) {
-                Ok(()) => return self.queue.remove(i),
+        let own = self.lines[number].ahead.take();
+        let own = self.queue.iter().position(|claim| Some((claim.digest, claim.subscriber)) == own);
+        let (ahead, free): (Vec<_>, Vec<_>) = (0..self.queue.len()).partition(|place| self.is_ahead(*place));
+        for place in own.into_iter().chain(free).chain(ahead) {
+            match self.pace.ask(self.queue[place].email.domain(), at) {
+                Ok(()) => return self.queue.remove(place),
                 Err(span) => *wait = (*wait).min(span),
             }
         }
@@ -360,6 +390,9 @@ impl Desk<'_> {
                 }
                 What::Answered(answered) => {
                     self.answered(connection, &answered, at, now, &mut steps, &mut about)?;
+                    if self.stop.is_none() {
+                        self.look_ahead(connection)?;
+                    }
                 }
             }
         }

@@ -20,6 +20,8 @@ const IDLE: Duration = Duration::from_secs(20);
 
 /// What the desk tells a connection.
 pub enum Order {
+    /// Most likely the next letter: compose and sign it while the ledger writes the last one down.
+    Prepare(Box<Task>),
     Deliver(Box<Task>),
     /// The ledger says Sending: write the dot.
     Dot(Asked),
@@ -86,6 +88,7 @@ pub fn serve(
         orders,
         events,
         session: None,
+        ready: None,
         letter: Vec::new(),
         signed: Vec::new(),
     };
@@ -106,6 +109,10 @@ pub fn serve(
             }
         };
         match order {
+            // Whatever stands in its way is told when it is to be delivered.
+            Order::Prepare(task) => {
+                sender.ready = sender.prepare(&task).is_ok().then_some(task.claim);
+            }
             Order::Deliver(task) => {
                 let Some(what) = sender.post(&task) else { return };
                 sender.tell(what);
@@ -125,6 +132,8 @@ struct Connection<'m> {
     orders: &'m Receiver<Order>,
     events: &'m SyncSender<Event>,
     session: Option<(usize, Session<'m>)>,
+    /// The claim whose letter is in the buffers, fit to be sent.
+    ready: Option<Claim>,
     letter: Vec<u8>,
     signed: Vec<u8>,
 }
@@ -198,8 +207,11 @@ impl Connection<'_> {
         asked.monotonic.elapsed() < limit && on_the_wall < limit
     }
 
-    /// Composes, signs and checks the letter.
+    /// Composes, signs and checks the letter, unless it is at hand.
     fn prepare(&mut self, task: &Task) -> Result<(), String> {
+        if self.ready.take().is_some_and(|claim| claim == task.claim) {
+            return Ok(());
+        }
         let message_id = format!("{}@{}", task.name, self.job.sender.domain());
         let reader = Reader { to: &task.claim.email, token: &task.token, message_id: &message_id };
         task.mold.fill(&reader, &mut self.letter);
