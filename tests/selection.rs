@@ -255,6 +255,20 @@ fn an_import_asks_first() {
 }
 
 #[test]
+fn articles_that_wait_for_their_digest_are_no_import() {
+    let mut story = Story::begins();
+    story.policy.min_items = 200;
+    story.mails(D1);
+    let old = archive();
+    for (day, count) in [(D2, 40), (D3, 80), (D4, 120)] {
+        story = story.tree(&files(&old[..count], ""));
+        let day = story.run(day);
+        assert_eq!(day.guard, None, "{count} wait, 40 of them are new today");
+        assert!(matches!(day.left_out[0].1, Reason::TooFew { .. }));
+    }
+}
+
+#[test]
 fn a_tree_that_lost_most_of_its_articles_asks_first() {
     let articles: Vec<_> =
         (0..10).map(|i| (format!("a{i}.md"), format!("title: A{i}\ndate: 2026-01-01"))).collect();

@@ -59,7 +59,9 @@ pub fn look(
     }
     let selection = select::select(articles, &announced, now, policy);
     let present = known.iter().filter(|k| !k.gone).count();
-    let guard = select::guard(&selection, articles.len(), recognised.gone.len(), present, policy);
+    // What an earlier run saw already, and keeps waiting, is no surprise.
+    let unseen = selection.new_articles().filter(|at| !remembered.contains_key(&articles[*at].guid)).count();
+    let guard = select::guard(unseen, articles.len(), recognised.gone.len(), present, policy);
 
     let mut rows: Vec<KnownArticle> =
         recognised.gone.iter().map(|&at| KnownArticle { gone: true, ..known[at].clone() }).collect();

@@ -85,11 +85,11 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// How many articles are new, chosen or kept for later.
-    #[must_use]
-    pub fn new_articles(&self) -> usize {
+    /// The articles that are new, chosen or kept for later, by their place in the scan.
+    pub fn new_articles(&self) -> impl Iterator<Item = usize> {
         let later = |r: &Reason| matches!(r, Reason::Overflow | Reason::TooFew { .. });
-        self.chosen.len() + self.left_out.iter().filter(|(_, reason)| later(reason)).count()
+        let kept = self.left_out.iter().filter(move |(_, reason)| later(reason)).map(|(at, _)| *at);
+        self.chosen.iter().copied().chain(kept)
     }
 }
 
@@ -252,22 +252,16 @@ impl fmt::Display for Guard {
     }
 }
 
-/// Whether the scan is too strange to act upon. `present` counts its articles.
+/// Whether the scan is too strange to act upon. `unseen` counts the new articles that no earlier run
+/// saw, `present` all articles there are, `gone` those of the `known` that are not among them.
 #[must_use]
-pub fn guard(
-    selection: &Selection,
-    present: usize,
-    gone: usize,
-    known: usize,
-    policy: &Policy,
-) -> Option<Guard> {
-    let new = selection.new_articles();
+pub fn guard(unseen: usize, present: usize, gone: usize, known: usize, policy: &Policy) -> Option<Guard> {
     let most = policy.max_items.saturating_mul(2).max(SMALLEST_FLOOD);
     // A handful of articles may well be replaced by others, but not by nothing.
     if gone * 2 > known && (known >= 4 || present == 0) {
         return Some(Guard::Vanished { gone, known });
     }
-    (new > most).then_some(Guard::Flood { new, most })
+    (unseen > most).then_some(Guard::Flood { new: unseen, most })
 }
 
 #[cfg(test)]
