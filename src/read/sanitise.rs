@@ -3,13 +3,14 @@
 //! The [`Guard`] sees each tag while HTML is written: it makes addresses absolute, repairs the usual
 //! slips, turns players into links, drops what acts (scripts, forms, frames, styles), and reports
 //! what a reader would miss. What it writes is balanced and no deeper than the limits of the reader.
-//! [`clean`] then parses the whole once more with an HTML5 parser and keeps what the list allows;
-//! nothing is safe because of the guard alone.
+//! [`clean`] then holds the whole against the allow-list, by an HTML5 parser wherever something is to
+//! be mended; nothing is safe because of the guard alone.
 //!
 //! No `style` attribute passes: what one may say differs from mail program to mail program, and
 //! style can cover, hide and track. Classes pass; the digest gives the known ones a look.
 
 mod address;
+mod verify;
 mod video;
 
 use std::borrow::Cow;
@@ -24,18 +25,18 @@ use crate::read::markdown::Page;
 
 pub use address::Address;
 
-/// Parses a fragment and keeps what the allow-list knows. Addresses that are still relative go.
+/// Keeps of a fragment what the allow-list knows. Addresses that are still relative go.
 #[must_use]
 pub fn clean(fragment: &str) -> Html {
+    Html::trusted(verify::verified(fragment).unwrap_or_else(|| parsed(fragment)))
+}
+
+/// The fragment through an HTML5 parser and the allow-list, whatever it holds.
+fn parsed(fragment: &str) -> String {
     let fragment = with_short_texts(fragment);
     // The only named reference that the serialiser writes and XML does not know.
     let html = ALLOWED.clean(&fragment).to_string().replace("&nbsp;", "\u{a0}");
-    let html = if html.chars().any(is_forbidden) {
-        html.chars().filter(|&c| !is_forbidden(c)).collect()
-    } else {
-        html
-    };
-    Html::trusted(html)
+    if html.chars().any(is_forbidden) { html.chars().filter(|&c| !is_forbidden(c)).collect() } else { html }
 }
 
 /// Puts comments, which do not pass, into texts with very many character references: the parser
@@ -153,6 +154,9 @@ const ELEMENTS: &[&str] = &[
     "wbr",
 ];
 
+/// What an address may begin with.
+const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
+
 /// Elements that go with all they hold.
 const GONE: &[&str] = &[
     "script",
@@ -203,7 +207,7 @@ static ALLOWED: LazyLock<Builder<'static>> = LazyLock::new(|| {
             ]
             .into(),
         )
-        .url_schemes(["http", "https", "mailto", "tel"].into())
+        .url_schemes(SCHEMES.into())
         .url_relative(UrlRelative::Deny)
         .link_rel(None)
         .strip_comments(true);
