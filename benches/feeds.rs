@@ -57,6 +57,7 @@ fn articles(site: &Site) -> Vec<(Article, Content)> {
                 attachments: Vec::new(),
                 in_feeds: true,
                 summary_only: false,
+                words: 0,
                 source: format!("_actualites/article-{number}.md").into(),
                 body_line: 9,
             };
@@ -79,7 +80,11 @@ fn settings() -> Settings {
 }
 
 fn entries(site: &Site, settings: &Settings, articles: &[(Article, Content)]) -> Vec<Entry> {
-    let told = articles.iter().filter_map(|(article, content)| Entry::new(site, settings, article, content));
+    let told = articles.iter().filter_map(|(article, content)| {
+        let mut entry = Entry::of(site, article)?;
+        entry.tell(settings, article, content);
+        Some(entry)
+    });
     let mut entries: Vec<Entry> = told.collect();
     let now = DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap();
     stamp(site, &mut entries, &[], now.to_utc());

@@ -62,6 +62,8 @@ pub struct Article {
     pub in_feeds: bool,
     /// `feed: summary` keeps its full text out of the feeds.
     pub summary_only: bool,
+    /// What its words are known by, markup aside; see `read::words`.
+    pub words: u128,
     /// The file, relative to the site's folder.
     pub source: PathBuf,
     /// The line of the file on which the body begins, counted from 1.

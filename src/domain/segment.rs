@@ -95,6 +95,7 @@ mod tests {
             attachments: Vec::new(),
             in_feeds: true,
             summary_only: false,
+            words: 0,
             source: PathBuf::new(),
             body_line: 1,
         }

@@ -13,3 +13,4 @@ pub mod pictures;
 pub mod roster;
 pub mod sanitise;
 pub mod site_config;
+pub mod words;

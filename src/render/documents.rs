@@ -1,9 +1,11 @@
 //! Every document of a feed in every format, checked by reading it back.
 
+use std::collections::BTreeSet;
+
 use url::Url;
 
 use super::feed::{
-    Addresses, Archives, Channel, Feed, FileNames, Format, Place, Seen, Settings, Shown, paginate,
+    self, Addresses, Archives, Channel, Feed, FileNames, Format, Place, Seen, Settings, Shown, paginate,
 };
 use super::{atom, json_feed, rss};
 use crate::domain::{Gravity, Problem, Site};
@@ -26,11 +28,7 @@ pub fn sheets<'a>(
     stylesheet: Option<&'a Url>,
     feed: &Feed<'a>,
 ) -> (Vec<Sheet<'a>>, usize) {
-    let keep_old = match settings.archives {
-        Archives::Nowhere => false,
-        Archives::All => feed.is_all,
-        Archives::Everywhere => true,
-    };
+    let keep_old = keeps_old(settings, feed);
     let base = settings.id_base.as_ref().unwrap_or(&site.url);
     let author = settings.author.as_deref().unwrap_or(&site.title);
     let image = |reference: &Option<String>| site.resolve(&site.url, reference.as_deref()?);
@@ -71,6 +69,21 @@ pub fn sheets<'a>(
     (std::iter::once(current).chain(archives).collect(), pages.shortened)
 }
 
+fn keeps_old(settings: &Settings, feed: &Feed) -> bool {
+    match settings.archives {
+        Archives::Nowhere => false,
+        Archives::All => feed.is_all,
+        Archives::Everywhere => true,
+    }
+}
+
+/// The guids of the entries that some document shows; no other needs its text.
+#[must_use]
+pub fn shown<'a>(settings: &Settings, feeds: &[Feed<'a>]) -> BTreeSet<&'a str> {
+    let of_feed = |feed: &Feed<'a>| feed::shown(&feed.entries, settings, keeps_old(settings, feed));
+    feeds.iter().flat_map(of_feed).map(|entry| entry.guid.as_str()).collect()
+}
+
 /// The octets of a document.
 #[must_use]
 pub fn write(channel: &Channel, format: Format) -> Vec<u8> {
@@ -102,12 +115,14 @@ pub fn mark(format: Format) -> &'static str {
     }
 }
 
-/// The first control character but line feed and tab. Looks at octets first, because documents are
-/// long and sound ones are the rule: C1 controls are C2 80 to C2 9F.
+/// The first control character but line feed and tab. Looks at octets first, and at all of a part
+/// before it decides, because sound documents are the rule and processors then take many at a
+/// time. C1 controls are C2 80 to C2 9F.
 fn first_control(text: &str) -> Option<char> {
+    let is_c0 = |octet: u8| (octet < b' ' && octet != b'\n' && octet != b'\t') || octet == 0x7f;
     let octets = text.as_bytes();
-    let c0 = octets.iter().any(|octet| matches!(octet, 0x00..=0x08 | 0x0b..=0x1f | 0x7f));
-    let c1 = || octets.windows(2).any(|pair| pair[0] == 0xc2 && pair[1] < 0xa0);
+    let c0 = octets.chunks(4096).any(|part| part.iter().fold(false, |found, octet| found | is_c0(*octet)));
+    let c1 = || memchr::memchr_iter(0xc2, octets).any(|at| octets[at + 1] < 0xa0);
     if !c0 && !c1() {
         return None;
     }

@@ -18,7 +18,7 @@ mod settings;
 mod slug;
 mod stamps;
 
-pub use archive::{Page, Pages, paginate};
+pub use archive::{Page, Pages, paginate, shown};
 pub use changes::objections;
 pub use clean::{clean_html, clean_text};
 pub use entry::{Category, Entry, Picture, Scheme, escaped};

@@ -1,11 +1,11 @@
 //! Builds and publishes the feeds.
 //!
-//! Order: tell each article to feeds once, on all processors; date the revisions; plan the feeds;
-//! write every document, read it back, hold it against what is published; then publish all of it
+//! Order: announce each article to feeds; date the revisions; plan the feeds; tell those that some
+//! document shows, once for all feeds and on all processors; write every document, read it back, hold it against what is published; then publish all of it
 //! together. Anything doubtful stops before the first file changes. Hubs are told last, and a hub
 //! that does not listen is told again by the next run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -104,10 +104,17 @@ pub fn feeds(
     mut ledger: Option<&mut dyn Ledger>,
 ) -> Result<Report, Fault> {
     let mut report = Report::default();
-    let (mut entries, problems) = tell(order, articles, content);
-    report.problems = problems;
+    let mut known_to_feeds = announce(order, articles);
     let known = ledger.as_mut().map_or_else(|| Ok(Vec::new()), |ledger| ledger.feed_texts())?;
-    let texts = feed::stamp(order.site, &mut entries, &known, order.now);
+    let texts = feed::stamp(order.site, &mut known_to_feeds.entries, &known, order.now);
+    let planned = feed::plan(order.site, order.settings, &known_to_feeds.entries)?;
+    let wanted: Vec<usize> = {
+        let shown = documents::shown(order.settings, &planned);
+        let entries = known_to_feeds.entries.iter().enumerate();
+        entries.filter(|(_, entry)| shown.contains(entry.guid.as_str())).map(|(at, _)| at).collect()
+    };
+    let Announced { entries, problems, .. } = tell(order, known_to_feeds, &wanted, content);
+    report.problems = problems;
     let feeds = feed::plan(order.site, order.settings, &entries)?;
     report.feeds = feeds.len();
     report.entries = feeds.first().map_or(0, |all| all.entries.len());
@@ -140,8 +147,8 @@ pub fn feeds(
 ///
 /// # Errors
 /// Two feeds have one file name.
-pub fn discovery(order: &Order, articles: &[Article], content: &ReadContent) -> Result<String, Fault> {
-    let (entries, _) = tell(order, articles, content);
+pub fn discovery(order: &Order, articles: &[Article]) -> Result<String, Fault> {
+    let entries = announce(order, articles).entries;
     Ok(opml::discovery(order.site, &feed::plan(order.site, order.settings, &entries)?))
 }
 
@@ -152,7 +159,9 @@ pub fn discovery(order: &Order, articles: &[Article], content: &ReadContent) -> 
 /// Two feeds have one file name.
 pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> Result<Vec<Problem>, Fault> {
     let quietly = |article: &Article| content(article).map(|(content, _)| (content, Vec::new()));
-    let (entries, mut problems) = tell(order, articles, &quietly);
+    let announced = announce(order, articles);
+    let all: Vec<usize> = (0..announced.entries.len()).collect();
+    let Announced { entries, mut problems, .. } = tell(order, announced, &all, &quietly);
     let feeds = feed::plan(order.site, order.settings, &entries)?;
     if order.settings.icon.is_none() && !entries.is_empty() {
         problems.push(Problem {
@@ -170,43 +179,74 @@ pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> R
     Ok(problems)
 }
 
-/// Tells every article that feeds may show, on all processors; in the order of the articles.
-fn tell(order: &Order, articles: &[Article], content: &ReadContent) -> (Vec<Entry>, Vec<Problem>) {
-    let shown: Vec<&Article> = articles.iter().filter(|article| is_for_feeds(article, order.now)).collect();
-    let told = processors::map(&shown, |article| {
-        let mut problems = Vec::new();
-        let entry = match content(article) {
-            Ok((content, more)) => {
+/// The entries of a site, and the article behind each.
+struct Announced<'a> {
+    entries: Vec<Entry>,
+    articles: Vec<&'a Article>,
+    problems: Vec<Problem>,
+}
+
+/// Announces every article that feeds may show, each id once; in the order of the articles.
+fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
+    let mut out = Announced { entries: Vec::new(), articles: Vec::new(), problems: Vec::new() };
+    let mut guids = HashSet::new();
+    for article in articles {
+        out.problems.extend(age_advice(article, order.now));
+        if !is_for_feeds(article, order.now) {
+            continue;
+        }
+        if !guids.insert(&article.guid) {
+            out.problems.push(Problem {
+                path: article.source.clone(),
+                line: None,
+                gravity: Gravity::Error,
+                what: format!(
+                    "another article has the id {} already, so this one is in no feed",
+                    article.guid
+                ),
+                remedy: "give it a permalink or a `guid:` of its own".to_owned(),
+            });
+        } else if let Some(entry) = Entry::of(order.site, article) {
+            out.entries.push(entry);
+            out.articles.push(article);
+        }
+    }
+    out
+}
+
+/// Tells the entries at these places, on all processors. One whose text cannot be read now leaves.
+fn tell<'a>(
+    order: &Order,
+    announced: Announced<'a>,
+    wanted: &[usize],
+    content: &ReadContent,
+) -> Announced<'a> {
+    let Announced { mut entries, articles, mut problems } = announced;
+    let told = processors::map(wanted, |&at| {
+        content(articles[at]).map(|(content, problems)| {
+            let mut entry = entries[at].clone();
+            entry.tell(order.settings, articles[at], &content);
+            (entry, problems)
+        })
+    });
+    let mut unread = HashSet::new();
+    for (&at, told) in wanted.iter().zip(told) {
+        match told {
+            Ok((entry, more)) => {
                 problems.extend(more);
-                Entry::new(order.site, order.settings, article, &content)
+                entries[at] = entry;
             }
             Err(problem) => {
                 problems.push(problem);
-                None
+                unread.insert(at);
             }
-        };
-        (entry, problems)
-    });
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut problems: Vec<Problem> =
-        articles.iter().filter_map(|article| age_advice(article, order.now)).collect();
-    let mut guids = BTreeSet::new();
-    for (entry, more) in told {
-        problems.extend(more);
-        let Some(entry) = entry else { continue };
-        if guids.insert(entry.guid.clone()) {
-            entries.push(entry);
-        } else {
-            problems.push(Problem {
-                path: entry.source,
-                line: None,
-                gravity: Gravity::Error,
-                what: format!("another article has the id {} already, so this one is in no feed", entry.guid),
-                remedy: "give it a permalink or a `guid:` of its own".to_owned(),
-            });
         }
     }
-    (entries, problems)
+    if !unread.is_empty() {
+        let mut at = 0..;
+        entries.retain(|_| !at.next().is_some_and(|at| unread.contains(&at)));
+    }
+    Announced { entries, articles, problems }
 }
 
 /// Says how readers take a published article of long ago.

@@ -4,6 +4,7 @@
 //! Letters of earlier digests go next, so that nobody's is overtaken. Then a digest is cut, in one
 //! transaction, and delivered. A run that dies anywhere leaves a state from which the next goes on.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
@@ -192,9 +193,11 @@ pub fn feeds_only(
 ) -> Result<Ending, Fault> {
     // Only for the guids that readers know: nothing is chosen, nothing is written down, and where
     // the ledger knows no article no body is opened.
-    let mut articles = scan.articles.clone();
     let known = ledger.known_articles()?;
-    select::recognise(&mut articles, &known, &mut |article| folder::fingerprint(scan, article));
+    let mut articles = Cow::Borrowed(&scan.articles);
+    if !known.is_empty() {
+        select::recognise(articles.to_mut(), &known, &mut |article| folder::fingerprint(scan, article));
+    }
     let content = |article: &Article| folder::content(scan, article);
     let report = feeds::feeds(order, &articles, &content, Some(ledger))?;
     let ending = report.tell(out)?;
@@ -211,8 +214,7 @@ pub fn feeds_only(
 /// # Errors
 /// When the feeds' names clash.
 pub fn discovery(order: &feeds::Order, scan: &Scan, out: &mut dyn Write) -> Result<Ending, Fault> {
-    let content = |article: &Article| folder::content(scan, article);
-    write!(out, "{}", feeds::discovery(order, &scan.articles, &content)?)?;
+    write!(out, "{}", feeds::discovery(order, &scan.articles)?)?;
     Ok(Ending::Done)
 }
 

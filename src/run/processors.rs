@@ -46,9 +46,13 @@ pub fn each<T: Sync, R: Send>(
 
 /// Does `work` on each thing; the results in the order of the things.
 pub fn map<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let mut results: Vec<Option<R>> = things.iter().map(|_| None).collect();
-    each(things, work, |place, result| {
-        results[place] = Some(result);
+    /// Things that are passed on together: each hand-over wakes a thread.
+    const BATCH: usize = 16;
+    let batches: Vec<&[T]> = things.chunks(BATCH).collect();
+    let mut results: Vec<Vec<R>> = batches.iter().map(|_| Vec::new()).collect();
+    let batch = |batch: &&[T]| batch.iter().map(&work).collect();
+    each(&batches, batch, |place, done| {
+        results[place] = done;
         ControlFlow::Continue(())
     });
     results.into_iter().flatten().collect()

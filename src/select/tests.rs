@@ -32,6 +32,7 @@ fn article(name: &str, date: &str) -> Article {
         attachments: Vec::new(),
         in_feeds: true,
         summary_only: false,
+        words: 0,
         source: PathBuf::from(format!("_a/{name}.md")),
         body_line: 5,
     }

@@ -60,6 +60,7 @@ fn written(name: &str, title: &str, date: &str) -> Written {
 
 impl Written {
     fn body(mut self, html: &str) -> Self {
+        self.article.words = html.len() as u128;
         self.content.body = Html::trusted(html.to_owned());
         self
     }
@@ -98,7 +99,9 @@ impl Written {
     }
 
     fn entry(&self, site: &Site, settings: &Settings) -> Entry {
-        Entry::new(site, settings, &self.article, &self.content).unwrap()
+        let mut entry = Entry::of(site, &self.article).unwrap();
+        entry.tell(settings, &self.article, &self.content);
+        entry
     }
 }
 

@@ -26,6 +26,7 @@ pub fn article(home: &str, name: &str, title: &str, date: &str) -> Article {
         attachments: Vec::new(),
         in_feeds: true,
         summary_only: false,
+        words: 0,
         source: format!("_actualites/{name}.md").into(),
         body_line: 5,
     }

@@ -12,18 +12,19 @@ mod root;
 mod tree;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
-use crate::domain::{Article, Gravity, Problem, Site, Status};
+use crate::domain::{Article, Gravity, Problem, Site, SitePath, Status};
 use crate::read::front_matter::{Fields, article};
 use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
 
 pub use content::{content, fingerprint, lint};
 use file::{Unread, text_of};
+use pictures::Look;
 pub use root::Fault;
 use root::{Links, Root};
 pub use tree::Presence;
@@ -56,6 +57,8 @@ pub struct Scan {
     pages: Vec<(String, String)>,
     /// Every path on the site that has a page, made when it is first asked for.
     paths: OnceLock<HashSet<String>>,
+    /// The images that were looked at: one often stands in many articles.
+    looks: Mutex<HashMap<SitePath, Look>>,
 }
 
 /// Why a folder cannot be read as a site at all.
@@ -102,6 +105,7 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
         fields,
         pages: Vec::new(),
         paths: OnceLock::new(),
+        looks: Mutex::default(),
     };
     for reading in readings {
         scan.problems.extend(reading.problems);

@@ -1,6 +1,7 @@
 //! Looks at image files: their facts for feeds, their octets for letters.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use super::Scan;
 use super::root::{Fault, Links};
@@ -33,6 +34,17 @@ impl Scan {
     }
 
     pub(super) fn look_at(&self, path: &SitePath) -> Look {
+        // Two threads may look at one image at once; they see the same.
+        let looks = || self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = looks().get(path) {
+            return look.clone();
+        }
+        let look = self.look_now(path);
+        looks().insert(path.clone(), look.clone());
+        look
+    }
+
+    fn look_now(&self, path: &SitePath) -> Look {
         let mut most = HEAD_BYTES;
         loop {
             match self.head(path, most) {

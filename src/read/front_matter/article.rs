@@ -12,6 +12,7 @@ use crate::domain::{
 };
 use crate::read::permalink::{self, Values};
 use crate::read::site_config::{Rules, is_false, is_true};
+use crate::read::words;
 use crate::yaml::{Map, Node};
 
 /// What is the same for every article of a site.
@@ -80,6 +81,8 @@ pub fn read(
     let feed = keys.first(&reader.fields.feed);
     let excerpt_only = feed.and_then(Node::map).and_then(|m| m.text("excerpt_only")).is_some_and(is_true);
     let feed = feed.and_then(Node::text).unwrap_or_default();
+    let chapeaux = reader.fields.chapeau.iter().filter_map(|key| map.text(key));
+    let chapeau = chapeaux.into_iter().find(|text| !text.trim().is_empty());
     Some(Article {
         guid: Guid(declared.clone().unwrap_or_else(|| url.to_string())),
         guid_is_declared: declared.is_some(),
@@ -99,6 +102,7 @@ pub fn read(
         attachments: keys.attachments(),
         in_feeds: !is_false(feed),
         summary_only: feed == "summary" || excerpt_only,
+        words: words::known_by(chapeau.unwrap_or_default(), block.body),
         source: PathBuf::from(place.source),
         body_line: block.body_line,
     })

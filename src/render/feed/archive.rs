@@ -61,6 +61,12 @@ pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, 
     Pages { current, archives, shortened }
 }
 
+/// Those of a feed's entries (newest first) that some document of it shows.
+#[must_use]
+pub fn shown<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool) -> Vec<&'a Entry> {
+    if keep_old { entries.to_vec() } else { latest(entries, 0, settings.limit.max(1)) }
+}
+
 /// The first `at_hand` entries, and of the others those revised last, up to `limit` in all.
 fn latest<'a>(entries: &[&'a Entry], at_hand: usize, limit: usize) -> Vec<&'a Entry> {
     let (first, others) = entries.split_at(at_hand.min(entries.len()));

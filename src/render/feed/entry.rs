@@ -12,7 +12,7 @@ use super::{Full, Settings, clean_html, clean_text};
 use crate::domain::{Article, Content, Image, Language, Origin, Site};
 use crate::render::words::Words;
 
-/// An article made ready for feeds, once for all of them.
+/// An article made ready for feeds, once for all of them: announced, then told where one shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// What readers know it by; never changes.
@@ -20,7 +20,7 @@ pub struct Entry {
     pub link: Url,
     /// One line of plain text.
     pub title: String,
-    /// Plain text, paragraphs separated by a line feed; never blank.
+    /// Plain text, paragraphs separated by a line feed; never blank once told.
     pub summary: String,
     /// The whole article: its image, chapeau, body and files.
     pub content: String,
@@ -83,18 +83,38 @@ pub struct Picture {
 }
 
 impl Entry {
-    /// Tells an article to feeds; `None` when it has no date of publication.
+    /// Announces an article to feeds, which need no more to know where it belongs; `None` when it has
+    /// no date of publication. It says nothing yet: see [`Entry::tell`].
     ///
     /// `updated` is what the front matter says, or the publication; [`super::stamp`] refines it.
     #[must_use]
-    pub fn new(site: &Site, settings: &Settings, article: &Article, content: &Content) -> Option<Self> {
-        let language = article.language.as_ref().unwrap_or(&site.language);
-        let words = Words::of_or_english(language);
+    pub fn of(site: &Site, article: &Article) -> Option<Self> {
         let here = |date: DateTime<FixedOffset>| date.with_timezone(&site.timezone).fixed_offset();
         let published = here(article.published?);
-        let updated = article.updated.map_or(published, |date| here(date).max(published));
         let title = clean_line(&article.title);
+        Some(Self {
+            guid: article.guid.0.clone(),
+            link: article.link.clone(),
+            summary: String::new(),
+            content: String::new(),
+            brief: String::new(),
+            published,
+            updated: article.updated.map_or(published, |date| here(date).max(published)),
+            authors: distinct(article.authors.iter().map(|name| clean_line(name))),
+            categories: categories(site, article),
+            language: article.language.as_ref().unwrap_or(&site.language).clone(),
+            image: None,
+            collection: article.collection.clone(),
+            weights: (0, 0),
+            text_hash: text_hash(&title, article),
+            source: article.source.clone(),
+            title,
+        })
+    }
 
+    /// Gives it what a document shows of its article: summary, text, image.
+    pub fn tell(&mut self, settings: &Settings, article: &Article, content: &Content) {
+        let words = Words::of_or_english(&self.language);
         let mut whole = String::with_capacity(content.body.as_str().len() + 512);
         if let Some(image) = &content.header_image {
             push_figure(&mut whole, image);
@@ -108,7 +128,7 @@ impl Entry {
                     whole.push('\n');
                 }
             }
-            None if whole.is_empty() => brief.push_str(&paragraph(&title)),
+            None if whole.is_empty() => brief.push_str(&paragraph(&self.title)),
             None => {}
         }
         push_event(&mut whole, article, words);
@@ -121,31 +141,16 @@ impl Entry {
         }
 
         let is_all = content.body.is_empty();
-        let summary = summary(content, is_all).unwrap_or_else(|| title.clone());
-        let terms = categories(site, article);
+        self.summary = summary(content, is_all).unwrap_or_else(|| self.title.clone());
         let frame = 900
-            + 2 * article.link.as_str().len()
-            + weight(&title)
-            + weight(&summary)
-            + terms.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
-        Some(Self {
-            weights: (frame + weight(&whole), frame + weight(&brief)),
-            guid: article.guid.0.clone(),
-            link: article.link.clone(),
-            summary,
-            content: whole,
-            brief,
-            published,
-            updated,
-            authors: distinct(article.authors.iter().map(|name| clean_line(name))),
-            categories: terms,
-            language: language.clone(),
-            image: content.image().map(Picture::of),
-            collection: article.collection.clone(),
-            text_hash: text_hash(&title, article, content),
-            source: article.source.clone(),
-            title,
-        })
+            + 2 * self.link.as_str().len()
+            + weight(&self.title)
+            + weight(&self.summary)
+            + self.categories.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
+        self.weights = (frame + weight(&whole), frame + weight(&brief));
+        self.image = content.image().map(Picture::of);
+        self.content = whole;
+        self.brief = brief;
     }
 
     /// Octets that it takes in the heaviest format.

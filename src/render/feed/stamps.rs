@@ -12,7 +12,7 @@ use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
 
 use super::Entry;
 use super::entry::hex;
-use crate::domain::{Article, Content, Guid, KnownText, Site};
+use crate::domain::{Article, Guid, KnownText, Site};
 
 /// Sets `updated` of all entries of a site, and gives what the ledger is to remember of those that
 /// are new or whose words have changed. No two entries share an instant.
@@ -78,45 +78,17 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
 /// says: its date of revision tells readers so, and brings it into the feeds.
 const LATE: Duration = Duration::days(1);
 
-/// What the words of an article are known by: its title, chapeau, event and body without their markup, so
-/// that a class or a link target is no revision. 32 hexadecimal digits.
-pub(super) fn text_hash(title: &str, article: &Article, content: &Content) -> String {
-    let mut words = String::with_capacity(content.body.as_str().len());
-    let mut word = |word: &str| {
-        words.push_str(word);
-        words.push(' ');
-    };
-    title.split_whitespace().for_each(&mut word);
-    if let Some(chapeau) = &content.chapeau {
-        chapeau.text.split_whitespace().for_each(&mut word);
-    }
+/// What an article says is known by: its title, its event, and the words of its chapeau and body. 32
+/// hexadecimal digits.
+pub(super) fn text_hash(title: &str, article: &Article) -> String {
+    let mut words = format!("{title}\n{:032x}\n", article.words);
     if let Some(event) = &article.event {
         for date in [event.start, event.end].into_iter().flatten() {
-            word(&date.to_utc().to_rfc3339());
+            words += &date.to_utc().to_rfc3339();
         }
-        event.place.split_whitespace().for_each(&mut word);
+        words += &event.place;
     }
-    let mut rest = content.body.as_str();
-    while let Some(start) = rest.find('<') {
-        rest[..start].split_whitespace().for_each(&mut word);
-        rest = after_tag(&rest[start..]);
-    }
-    rest.split_whitespace().for_each(&mut word);
     hex(&digest(&SHA256, words.as_bytes()).as_ref()[..16])
-}
-
-/// What follows the tag at the head of a text; a `>` inside quotes ends no tag.
-fn after_tag(text: &str) -> &str {
-    let mut quote = None;
-    for (at, byte) in text.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return &text[at + 1..],
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), _) if open == byte => quote = None,
-            _ => {}
-        }
-    }
-    ""
 }
 
 /// Between one second and ten minutes, by the guid: the same for every build and every neighbour.
