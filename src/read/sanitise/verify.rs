@@ -217,9 +217,8 @@ fn value(text: &str, out: &mut String) -> Option<()> {
 fn special(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     octets.iter().enumerate().position(|(at, octet)| match octet {
-        b'&' | b'<' | b'>' | 0x7f => true,
         b'\n' | b'\t' => false,
-        0..=0x1f => true,
+        0..=0x1f | b'&' | b'<' | b'>' | 0x7f => true,
         0xc2 => octets[at + 1] < 0xa0,
         0xef => matches!(octets[at + 1], 0xbb | 0xbf),
         _ => false,
