@@ -104,16 +104,16 @@ pub fn feeds(
     mut ledger: Option<&mut dyn Ledger>,
 ) -> Result<Report, Fault> {
     let mut report = Report::default();
-    let mut known_to_feeds = announce(order, articles);
+    let mut announced = announce(order, articles);
     let known = ledger.as_mut().map_or_else(|| Ok(Vec::new()), |ledger| ledger.feed_texts())?;
-    let texts = feed::stamp(order.site, &mut known_to_feeds.entries, &known, order.now);
-    let planned = feed::plan(order.site, order.settings, &known_to_feeds.entries)?;
+    let texts = feed::stamp(order.site, &mut announced.entries, &known, order.now);
     let wanted: Vec<usize> = {
-        let shown = documents::shown(order.settings, &planned);
-        let entries = known_to_feeds.entries.iter().enumerate();
+        let shown =
+            documents::shown(order.settings, &feed::plan(order.site, order.settings, &announced.entries)?);
+        let entries = announced.entries.iter().enumerate();
         entries.filter(|(_, entry)| shown.contains(entry.guid.as_str())).map(|(at, _)| at).collect()
     };
-    let Announced { entries, problems, .. } = tell(order, known_to_feeds, &wanted, content);
+    let (entries, problems) = tell(order, announced, &wanted, content);
     report.problems = problems;
     let feeds = feed::plan(order.site, order.settings, &entries)?;
     report.feeds = feeds.len();
@@ -161,7 +161,7 @@ pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> R
     let quietly = |article: &Article| content(article).map(|(content, _)| (content, Vec::new()));
     let announced = announce(order, articles);
     let all: Vec<usize> = (0..announced.entries.len()).collect();
-    let Announced { entries, mut problems, .. } = tell(order, announced, &all, &quietly);
+    let (entries, mut problems) = tell(order, announced, &all, &quietly);
     let feeds = feed::plan(order.site, order.settings, &entries)?;
     if order.settings.icon.is_none() && !entries.is_empty() {
         problems.push(Problem {
@@ -215,12 +215,12 @@ fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
 }
 
 /// Tells the entries at these places, on all processors. One whose text cannot be read now leaves.
-fn tell<'a>(
+fn tell(
     order: &Order,
-    announced: Announced<'a>,
+    announced: Announced,
     wanted: &[usize],
     content: &ReadContent,
-) -> Announced<'a> {
+) -> (Vec<Entry>, Vec<Problem>) {
     let Announced { mut entries, articles, mut problems } = announced;
     let told = processors::map(wanted, |&at| {
         content(articles[at]).map(|(content, problems)| {
@@ -246,7 +246,7 @@ fn tell<'a>(
         let mut at = 0..;
         entries.retain(|_| !at.next().is_some_and(|at| unread.contains(&at)));
     }
-    Announced { entries, articles, problems }
+    (entries, problems)
 }
 
 /// Says how readers take a published article of long ago.
