@@ -5,7 +5,6 @@ mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clap::{CommandFactory, Parser};

@@ -51,10 +51,14 @@ fn push(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// The octets up to the first `end`; one where there is none.
+/// The octets up to the first `end`; one where there is none near, so that many openings without an
+/// end cost no more than the file is long.
 fn up_to(octets: &[u8], end: u8) -> usize {
-    memchr::memchr(end, octets).map_or(1, |at| at + 1)
+    memchr::memchr(end, &octets[..octets.len().min(LONGEST_MARK)]).map_or(1, |at| at + 1)
 }
+
+/// The longest tag or address that is passed over, in octets.
+const LONGEST_MARK: usize = 4096;
 
 /// Where words may end, and marks that only dress them.
 const SPECIAL: [bool; 256] = {
