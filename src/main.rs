@@ -5,6 +5,7 @@ mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use clap::{CommandFactory, Parser};
@@ -15,6 +16,9 @@ use terminal::Terminal;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A file over the limit of the shell (`ulimit -f`) is an error to tell, not the death by SIGXFSZ
+    // that the system has in mind: with any handler in place, writing fails instead.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     terminal::start_log(cli.global.log_format, cli.global.verbose);
     match obey(&cli) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
