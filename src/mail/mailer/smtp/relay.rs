@@ -58,12 +58,16 @@ impl fmt::Debug for Secret {
 #[error("{0}")]
 pub struct NotARelay(pub &'static str);
 
+const NO_PORT: &str = "the port is no whole number from 1 to 65535";
+
 impl Relay {
     /// Reads `smtps://user@host`, `smtp://user@host:587` (STARTTLS required) or, for this machine
     /// only, `smtp://localhost:25` (plain). A password has no place in it.
     pub fn parse(text: &str) -> Result<Self, NotARelay> {
-        let url = Url::parse(text)
-            .map_err(|_| NotARelay("it is not a URL such as smtps://user@mail.example.org"))?;
+        let url = Url::parse(text).map_err(|why| match why {
+            url::ParseError::InvalidPort => NotARelay(NO_PORT),
+            _ => NotARelay("it is not a URL"),
+        })?;
         let implicit = match url.scheme() {
             "smtps" => true,
             "smtp" => false,
@@ -101,6 +105,9 @@ impl Relay {
             (false, true) => Tls::Plain,
             (false, false) => Tls::StartTls,
         };
+        if url.port() == Some(0) {
+            return Err(NotARelay(NO_PORT));
+        }
         let port = url.port().unwrap_or(match tls {
             Tls::Implicit => 465,
             Tls::StartTls => 587,
@@ -186,6 +193,10 @@ mod tests {
             "smtp://a b",
             "smtps://u%0d%0aser@host.example.org",
             "smtps://host%0d%0aEHLO.example.org",
+            "smtps://host.example.org:0",
+            "smtps://host.example.org:-1",
+            "smtps://host.example.org:25a",
+            "smtps://host.example.org:70000",
         ] {
             let wrong = Relay::parse(text).err().unwrap_or_else(|| panic!("{text}"));
             assert!(!wrong.to_string().contains("geheim"));
