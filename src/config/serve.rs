@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 use super::{OneOrMore, Refusal, web_url};
 use crate::domain::{Language, Site};
@@ -151,6 +151,17 @@ fn base_url(text: &str) -> Result<Url, Refusal> {
         let what = format!("`{url}` is more than an address and a path");
         return Err(Refusal::of("serve.url", what, "leave out what follows `?` or `#`"));
     }
+    let here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !here {
+        // RFC 8058, 3.1: one-click needs https, and each link carries its reader's token.
+        let what = format!("`{url}` would send the readers' tokens in the clear");
+        return Err(Refusal::of("serve.url", what, "write https://; only this machine may do without"));
+    }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }
@@ -179,7 +190,14 @@ mod tests {
         let url = |text: &str| check(Wire { url: Some(text.to_owned()), ..Wire::default() });
         assert_eq!(url("https://example.org/lettre").unwrap().url.unwrap().path(), "/lettre/");
         assert_eq!(url("https://example.org").unwrap().url.unwrap().path(), "/");
-        for wrong in ["example.org", "javascript:x", "https://example.org/?a=b", "https://example.org/#a"] {
+        assert!(url("http://127.0.0.1:8025/").is_ok(), "to try it out");
+        for wrong in [
+            "example.org",
+            "javascript:x",
+            "https://example.org/?a=b",
+            "https://example.org/#a",
+            "http://example.org/",
+        ] {
             assert!(url(wrong).is_err(), "{wrong}");
         }
         assert!(check(Wire { listen: Some("localhost".to_owned()), ..Wire::default() }).is_err());
