@@ -73,7 +73,34 @@ fn full(text: &str) -> Result<Map, YamlError> {
 /// Reads a whole document into the shape of `T`, for settings: an unknown key is an error there.
 pub fn settings<T: de::DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     refuse_deep_brackets(text)?;
-    T::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| explain(&error, text))
+    T::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
+        let mut error = explain(&error, text);
+        for number in ["usize", "u32", "u8"] {
+            error.what =
+                error.what.replace(&format!("expected {number}"), "expected a whole number, 0 or more");
+        }
+        error
+    })
+}
+
+/// The line, counted from 1, that writes the setting `key`, such as `smtp.time_outs.dot`; of a key
+/// inside brackets or a list, the line of the innermost mapping above it. `None` if it is not written.
+pub fn line_of(text: &str, key: &str) -> Option<u32> {
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (mut found, mut deeper) = (None, 0);
+    for name in key.split(['.', '[']) {
+        let from = found.map_or(0, |at: usize| at + 1);
+        // A section ends where a line is no deeper than its name.
+        let section = lines[from..].iter().take_while(|line| {
+            let line = line.trim_end();
+            line.is_empty() || line.trim_start().starts_with('#') || indent(line) >= deeper
+        });
+        let Some(at) = section.into_iter().position(|line| names_key(line, name)) else { break };
+        found = Some(from + at);
+        deeper = indent(lines[from + at]) + 1;
+    }
+    found.and_then(|at| u32::try_from(at + 1).ok())
 }
 
 impl Node {

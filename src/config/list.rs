@@ -202,7 +202,8 @@ fn address(key: &str, text: &str) -> Result<EmailAddress, Refusal> {
 fn named_address(key: &str, text: &str) -> Result<(String, EmailAddress), Refusal> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
-        return Err(Refusal::of(key, "it holds a line break", "write it on one line"));
+        let what = format!("`{}` holds a line break", text.escape_debug());
+        return Err(Refusal::of(key, what, "write it on one line"));
     }
     match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
         Some((name, inside)) => {

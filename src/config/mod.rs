@@ -88,8 +88,8 @@ struct Wire {
 /// Why the settings cannot be used: exit code 2.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ConfigError {
-    #[error("{}: {refusal}", file.display())]
-    Setting { file: PathBuf, refusal: Refusal },
+    #[error("{}{}: {refusal}", file.display(), at(*line))]
+    Setting { file: PathBuf, line: Option<u32>, refusal: Refusal },
     #[error("{}{}: {what} — see the settings in the README", file.display(), at(*line))]
     Form { file: PathBuf, line: Option<u32>, what: String },
     #[error("{0}")]
@@ -125,12 +125,15 @@ impl Config {
     /// # Errors
     /// The first fault, with file, line where it is known, and remedy.
     pub fn load(place: Place, environment: Environment) -> Result<Self, ConfigError> {
-        let wire = match &place.settings {
+        let (wire, text) = match &place.settings {
             Some(file) => read(file)?,
-            None => Wire::default(),
+            None => Default::default(),
         };
         let file = place.settings.clone().unwrap_or_else(|| place.site.clone());
-        Self::check(place, wire, environment).map_err(|refusal| ConfigError::Setting { file, refusal })
+        Self::check(place, wire, environment).map_err(|refusal| {
+            let refusal = Refusal { what: without_log_in(refusal.what), ..refusal };
+            ConfigError::Setting { file, line: yaml::line_of(&text, &refusal.key), refusal }
+        })
     }
 
     fn check(place: Place, wire: Wire, environment: Environment) -> Result<Self, Refusal> {
@@ -189,8 +192,19 @@ fn web_url(key: &str, text: &str) -> Result<Url, Refusal> {
     )
 }
 
-fn read(file: &Path) -> Result<Wire, ConfigError> {
-    let form = |line, what: String| ConfigError::Form { file: file.to_owned(), line, what };
+/// A fault without the log-in of an address in it: a password may stand in a wrong place.
+fn without_log_in(mut what: String) -> String {
+    if let Some(from) = what.find("://").map(|at| at + 3)
+        && let Some(to) = what.rfind('@').filter(|to| *to > from)
+    {
+        what.replace_range(from..to, "…");
+    }
+    what
+}
+
+/// The settings, and the text they are written in.
+fn read(file: &Path) -> Result<(Wire, String), ConfigError> {
+    let form = |line, what| ConfigError::Form { file: file.to_owned(), line, what: without_log_in(what) };
     let mut octets = Vec::new();
     // A device or a pipe has no length: the reader is cut off instead.
     std::fs::File::open(file)
@@ -205,9 +219,10 @@ fn read(file: &Path) -> Result<Wire, ConfigError> {
     }
     let only_comments = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
     if only_comments {
-        return Ok(Wire::default());
+        return Ok((Wire::default(), text));
     }
-    yaml::settings(&text).map_err(|error| form(error.line, error.what))
+    let wire = yaml::settings(&text).map_err(|error| form(error.line, error.what))?;
+    Ok((wire, text))
 }
 
 #[cfg(test)]
@@ -267,6 +282,40 @@ mod tests {
         ] {
             let fault = load(settings).unwrap_err().to_string();
             assert!(fault.contains(key) && fault.contains(" — "), "{settings}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_line() {
+        for (settings, line, value) in [
+            ("site:\n  title: T\n  timezone: Mars/Olympus\n", 3, "Mars/Olympus"),
+            ("smtp:\n  url: smtp://localhost\n\n  tls: starttsl\n", 4, "starttsl"),
+            ("# url:\nlist: { from: nobody }\nsite:\n  # url:\n  \"url\": x\n", 5, "`x`"),
+            ("list:\n  name: L\n  id: { }\n", 3, "list.id"),
+            ("smtp:\n  relays:\n    - url: smtp://localhost\n    - { url: x }\n", 2, "relays[2]"),
+            ("digest:\n  max_items: -1\n", 2, "a whole number, 0 or more"),
+            ("public: /\n", 1, "`/`"),
+        ] {
+            let fault = load(settings).unwrap_err().to_string();
+            let at = format!("parution.yml:{line}: ");
+            assert!(fault.contains(&at) && fault.contains(value), "{settings}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_wrong_place_is_not_repeated() {
+        for settings in [
+            "smtp:\n  url: smtps://user:geheim@mail.example.org\n",
+            "smtp: smtps://user:geheim@mail.example.org\n",
+            "smtp:\n  relays: ['smtps://user:ge@heim@mail.example.org']\n",
+            "smtp:\n  connections: smtps://user:geheim@mail.example.org\n",
+            "smtp:\n  password: geheim\n",
+            "ledger: postgres://user:geheim@localhost/db\n",
+            "feeds:\n  hubs: ftp://user:geheim@hub.example.org/\n",
+            "serve:\n  url: https://user:geheim@example.org/?a=b\n",
+        ] {
+            let fault = load(settings).unwrap_err().to_string();
+            assert!(fault.contains("parution.yml:") && !fault.contains("heim"), "{settings}: {fault}");
         }
     }
 

@@ -155,7 +155,7 @@ pub(super) fn check(wire: Wire, place: &Place, environment: Environment) -> Resu
                 .ok_or_else(|| {
                     Refusal::of(
                         "smtp.return_path",
-                        "it is no address that can carry a token",
+                        format!("`{}` is no address that can carry a token", text.escape_debug()),
                         "write one such as retours@example.org, at most 31 characters before the @",
                     )
                 })
@@ -221,10 +221,10 @@ fn relay(key: &str, wire: &RelayWire, place: &Place, environment: Environment) -
                 "leave it out; only a server on this machine, without a log-in, may do without TLS",
             ));
         }
-        Some(_) => {
+        Some(other) => {
             return Err(Refusal::of(
                 &format!("{key}.tls"),
-                "it is not understood",
+                format!("`{}` is not understood", other.escape_debug()),
                 "write required, or nothing",
             ));
         }
@@ -285,7 +285,7 @@ fn hello(name: &str) -> Result<String, Refusal> {
     } else {
         Err(Refusal::of(
             "smtp.hello",
-            "it is no domain name",
+            format!("`{}` is no domain name", name.escape_debug()),
             "write the name of this machine, such as lettre.example.org",
         ))
     }

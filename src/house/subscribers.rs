@@ -48,7 +48,8 @@ impl House {
             ..Import::default()
         };
         let before = ledger.confirmed()?;
-        let file = File::open(&list.path).map_err(|e| Fault(format!("{}: {e}", list.path.display())))?;
+        let file =
+            File::open(&list.path).map_err(|e| Fault(format!("list.file: {}: {e}", list.path.display())))?;
         let mut said = Vec::new();
         let ending = import::import(ledger, file, &import, self.now, &mut |_| {}, &mut said)?;
         // The same list at every run is no news.

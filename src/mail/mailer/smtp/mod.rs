@@ -67,7 +67,7 @@ impl Default for TimeOuts {
 /// Certificates cannot be read or used.
 #[derive(Debug, thiserror::Error)]
 pub enum NoTls {
-    #[error("{path}: {what}")]
+    #[error("smtp.ca_file: {path}: {what}")]
     CaFile { path: String, what: String },
     #[error("TLS cannot be set up: {0}")]
     SetUp(#[from] rustls::Error),
