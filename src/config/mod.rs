@@ -148,6 +148,7 @@ impl Config {
         let dkim = dkim::check(wire.dkim, &place)?;
         let schedule = schedule::check(&wire.schedule)?;
         let ledger = ledger::check(wire.ledger.as_deref(), &place, environment)?;
+        paths.keep_private(&ledger, smtp.relays.is_empty())?;
         Ok(Self {
             place,
             paths,
@@ -316,6 +317,24 @@ mod tests {
         ] {
             let fault = load(settings).unwrap_err().to_string();
             assert!(fault.contains("parution.yml:") && !fault.contains("heim"), "{settings}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_names_readers_is_not_written_where_everyone_reads() {
+        for (settings, key) in [
+            ("ledger: public/ledger.db\n", "ledger"),
+            ("public: .\nsmtp: { url: smtp://localhost }\n", "ledger"),
+            ("public: .\n", "outbox"),
+            ("outbox: public/outbox\n", "outbox"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let site = folder.path().join("content");
+            fs::create_dir_all(&site).unwrap();
+            fs::create_dir(folder.path().join("public")).unwrap();
+            fs::write(site.join("parution.yml"), settings).unwrap();
+            let fault = Config::load(Place::find(folder.path(), None, None).unwrap(), &|_| None).unwrap_err();
+            assert!(fault.to_string().contains(&format!(": {key}: `")), "{settings}: {fault}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{Place, Refusal};
+use crate::ledger::Location;
 
 /// Where what parution writes goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,24 @@ impl Paths {
             outbox: folder("outbox", outbox, "outbox")?,
             cache: folder("cache", cache, ".parution/cache")?,
         })
+    }
+
+    /// Refuses letters and a ledger, which name the readers, below the folder that is served to all.
+    pub(super) fn keep_private(&self, ledger: &Location, outbox_used: bool) -> Result<(), Refusal> {
+        let ledger = match ledger {
+            Location::File(file) => normal(file),
+            Location::Postgres(_) => PathBuf::new(),
+        };
+        for (key, path, used) in [("outbox", &self.outbox, outbox_used), ("ledger", &ledger, true)] {
+            if used && path.starts_with(&self.public) {
+                return Err(Refusal::of(
+                    key,
+                    format!("`{}` is in the folder `public`, which everyone may read", path.display()),
+                    "name a place outside it, or another folder for `public`",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
