@@ -199,6 +199,20 @@ fn a_clock_that_goes_back_sends_nothing() {
 }
 
 #[test]
+fn one_article_where_two_are_wanted_waits_for_company() {
+    let place = Place::new();
+    place.rewrite("content/parution.yml", "first_run: last 3", "first_run: last 1");
+    place.rewrite("content/parution.yml", "digest:\n", "digest:\n  min_items: 2\n");
+    let said = place.says(23, &["run"], 1);
+    assert!(said.contains("digest: waits for company: 1 new, 2 wanted"), "{said}");
+    for command in ["send", "preview"] {
+        let said = place.says(23, &[command], 0);
+        assert!(said.contains("it waits for company: 1 new, 2 wanted"), "{said}");
+    }
+    assert!(place.letters().is_empty());
+}
+
+#[test]
 fn a_bounce_takes_its_reader_off_the_list() {
     let place = Place::new();
     place.says(23, &["run"], 1);

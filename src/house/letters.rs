@@ -135,7 +135,11 @@ impl House {
             job::look(&scan, ledger.as_mut(), &self.config.digest.policy, self.config.first_run, self.now)?;
         write!(out, "{}", preview::table(&preview::rows(&scan, &news.selection)))?;
         if news.selection.chosen.is_empty() {
-            writeln!(out, "nothing new: there is no digest to look at")?;
+            if let Some(reason) = news.selection.too_few() {
+                writeln!(out, "there is no digest to look at: it {reason} (digest.min_items)")?;
+            } else {
+                writeln!(out, "nothing new: there is no digest to look at")?;
+            }
             return Ok(Ending::Done);
         }
         let made = self.make(&scan, &desk, &news.selection.chosen, ledger.as_mut())?;

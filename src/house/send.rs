@@ -42,7 +42,11 @@ impl House {
             (chosen, Occasion::Manual(name))
         };
         if chosen.is_empty() {
-            writeln!(out, "nothing new: there is no digest to send")?;
+            if let Some(reason) = found.selection.too_few() {
+                writeln!(out, "there is no digest to send: it {reason} (digest.min_items)")?;
+            } else {
+                writeln!(out, "nothing new: there is no digest to send")?;
+            }
             return Ok(Ending::Done);
         }
         if let Some(guard) = found.guard.filter(|_| writes && !options.yes) {

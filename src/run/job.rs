@@ -92,8 +92,10 @@ pub fn run(
     let waiting = news.selection.chosen.len();
     let due = due(job, scan, waiting, ledger)?;
     if waiting == 0 {
-        if news.baseline.is_none() {
-            writeln!(out, "digest: nothing new")?;
+        match news.selection.too_few() {
+            Some(reason) => writeln!(out, "digest: {reason}")?,
+            None if news.baseline.is_none() => writeln!(out, "digest: nothing new")?,
+            None => {}
         }
     } else if tell_due(&due, waiting, job.yes, &mut problems, out)? {
         let digesting = Digesting {

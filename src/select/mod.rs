@@ -85,6 +85,12 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Why there is no digest although there is news: there are fewer articles than wanted.
+    #[must_use]
+    pub fn too_few(&self) -> Option<&Reason> {
+        self.left_out.iter().map(|(_, reason)| reason).find(|reason| matches!(reason, Reason::TooFew { .. }))
+    }
+
     /// The articles that are new, chosen or kept for later, by their place in the scan.
     pub fn new_articles(&self) -> impl Iterator<Item = usize> {
         let later = |r: &Reason| matches!(r, Reason::Overflow | Reason::TooFew { .. });
