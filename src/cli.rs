@@ -39,7 +39,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "INSTANT", value_parser = instant)]
     pub now: Option<DateTime<Utc>>,
 
-    /// Take over a ledger that another machine used last; that one must not send any more
+    /// Take over a ledger that another machine used last (which must not send any more), or that
+    /// was restored from a backup
     #[arg(long, global = true)]
     pub adopt: bool,
 
