@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{DigestId, SubscriberId};
+use super::{DigestId, EmailAddress, SubscriberId};
 
 /// One digest to one subscriber.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,39 @@ pub enum Outcome {
     Misconfigured(String),
     /// The final dot was written and no clear answer came.
     Unknown(String),
+}
+
+impl Outcome {
+    /// The server's words, or ours.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Accepted(words)
+            | Self::Deferred(words)
+            | Self::Refused(words)
+            | Self::LetterRefused(words)
+            | Self::ServerDown(words)
+            | Self::Misconfigured(words)
+            | Self::Unknown(words) => words,
+        }
+    }
+
+    /// The same, with the reader's address shortened where the server quotes it: its words end in
+    /// logs and reports.
+    #[must_use]
+    pub fn masking(mut self, reader: &EmailAddress) -> Self {
+        let (Self::Accepted(words)
+        | Self::Deferred(words)
+        | Self::Refused(words)
+        | Self::LetterRefused(words)
+        | Self::ServerDown(words)
+        | Self::Misconfigured(words)
+        | Self::Unknown(words)) = &mut self;
+        if words.contains('@') {
+            *words = reader.masked_in(words);
+        }
+        self
+    }
 }
 
 /// What an answer or a returned letter says of an address.

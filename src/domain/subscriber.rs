@@ -148,6 +148,22 @@ impl EmailAddress {
         let first = self.local().chars().next().unwrap_or('?');
         format!("{first}…@{}", self.domain())
     }
+
+    /// A text with this address shortened wherever it stands in it, whatever its case.
+    #[must_use]
+    pub fn masked_in(&self, text: &str) -> String {
+        // Lower case as ASCII has it keeps every octet in its place.
+        let (lower, key) = (text.to_ascii_lowercase(), self.key());
+        let mut masked = String::with_capacity(text.len());
+        let mut from = 0;
+        for (at, found) in lower.match_indices(&key) {
+            masked.push_str(&text[from..at]);
+            masked.push_str(&self.masked());
+            from = at + found.len();
+        }
+        masked.push_str(&text[from..]);
+        masked
+    }
 }
 
 /// A letter of another script that stays what it is: one that Unicode would turn into ASCII (a

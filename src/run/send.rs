@@ -133,7 +133,7 @@ pub fn test(
         match post_one(post, address, &name, &letter) {
             Outcome::Accepted(reply) => writeln!(out, "{}: {reply}", address.as_str())?,
             other => {
-                writeln!(out, "{}: not sent: {}", address.as_str(), words(&other))?;
+                writeln!(out, "{}: not sent: {}", address.as_str(), other.words())?;
                 ending = Ending::Look;
             }
         }
@@ -154,18 +154,6 @@ fn post_one(post: &TestPost, address: &EmailAddress, name: &str, letter: &[u8]) 
     };
     session.quit();
     outcome
-}
-
-fn words(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Accepted(words)
-        | Outcome::Deferred(words)
-        | Outcome::Refused(words)
-        | Outcome::LetterRefused(words)
-        | Outcome::ServerDown(words)
-        | Outcome::Misconfigured(words)
-        | Outcome::Unknown(words) => words,
-    }
 }
 
 /// Cuts and delivers now.

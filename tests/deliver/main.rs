@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use parution::domain::{Outcome, Standing, Tally};
 use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{Brake, Deliveries as _, InDoubt, Ledger as _, Subscribers as _, Worker};
+use parution::ledger::{
+    Brake, Deliveries as _, Digests as _, InDoubt, Ledger as _, Subscribers as _, Worker,
+};
 use parution::mail::mailer::smtp::{Relay, Smtp};
 use parution::mail::mailer::{Folder, Mailer, Memory};
 use parution::mail::outcome::{Answer, Stage};
@@ -118,6 +120,19 @@ fn a_refused_address_does_not_stop_the_others_and_gets_no_more_letters() {
     cut(&mut story.ledger, "deux");
     let next = story.run(&by_smtp(&server));
     assert_eq!((next.sent, next.refused, next.ending()), (2, 0, Ending::Done), "{next}");
+}
+
+#[test]
+fn an_address_that_the_server_quotes_is_shortened_wherever_its_words_end() {
+    let server = Server::scripted(|stage, _, _| {
+        (stage == "RCPT").then_some(Do::Say("450 4.2.1 <Zoe.Durand@example.org>: mailbox busy"))
+    });
+    let mut story = Story::with(&["zoe.durand@example.org"]);
+    let report = story.run(&by_smtp(&server));
+    let digest = story.ledger.digests(1).unwrap()[0].id;
+    let reply = story.ledger.troubles(digest, 1).unwrap().remove(0).reply;
+    assert_eq!(reply, "450 4.2.1 <z…@example.org>: mailbox busy");
+    assert_eq!(report.last_words, Some(reply));
 }
 
 #[test]

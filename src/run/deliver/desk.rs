@@ -455,7 +455,7 @@ impl Desk<'_> {
             self.note_brake(now)?;
             tracing::info!(
                 per_second = self.pace.braked(),
-                reply = words(&answer.outcome),
+                reply = answer.outcome.words(),
                 "the server finds us too fast"
             );
         }
@@ -484,7 +484,7 @@ impl Desk<'_> {
         }
         self.report.refused += u64::from(matches!(after.state, DeliveryState::Refused { .. }));
         if !matches!(answer.outcome, Outcome::Accepted(_)) {
-            self.report.last_words = Some(words(&answer.outcome).to_owned());
+            self.report.last_words = Some(answer.outcome.words().to_owned());
         }
         steps.push(Step::Settle {
             digest: claim.digest,
@@ -493,7 +493,7 @@ impl Desk<'_> {
             state: after.state,
             attempts: after.attempts,
             doubts: after.doubts,
-            reply: words(&answer.outcome).to_owned(),
+            reply: answer.outcome.words().to_owned(),
             bounce: answer.bounce,
         });
         about.push(About::Letter(connection));
@@ -503,7 +503,7 @@ impl Desk<'_> {
                 self.stop.get_or_insert(Stop::TooManyDoubts);
             }
             breaker::Verdict::ItIsUs(refused) => {
-                let reopen = self.put_to_rest(claim.digest, words(&answer.outcome), &refused, now)?;
+                let reopen = self.put_to_rest(claim.digest, answer.outcome.words(), &refused, now)?;
                 about.extend(reopen.iter().map(|_| About::Other));
                 steps.extend(reopen);
             }
@@ -568,7 +568,7 @@ impl Desk<'_> {
 
     fn log(&self, claim: &Claim, outcome: &Outcome) {
         let message_id = self.key.delivery_token(claim.digest, claim.subscriber);
-        let (to, reply) = (claim.email.masked(), words(outcome));
+        let (to, reply) = (claim.email.masked(), outcome.words());
         match outcome {
             Outcome::Accepted(_) => tracing::debug!(message_id, to, reply, "sent"),
             Outcome::Deferred(_) => tracing::info!(message_id, to, reply, "refused for now"),
@@ -663,19 +663,6 @@ fn waiting(claim: &Claim, now: DateTime<Utc>, reply: String) -> Step {
         doubts: claim.doubts,
         reply,
         bounce: None,
-    }
-}
-
-/// The server's words, or ours, in an outcome.
-fn words(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Accepted(words)
-        | Outcome::Deferred(words)
-        | Outcome::Refused(words)
-        | Outcome::LetterRefused(words)
-        | Outcome::ServerDown(words)
-        | Outcome::Misconfigured(words)
-        | Outcome::Unknown(words) => words,
     }
 }
 

@@ -141,8 +141,10 @@ struct Connection<'m> {
 impl Connection<'_> {
     /// Brings one letter as far as it goes; `None` when the desk is gone.
     fn post(&mut self, task: &Task) -> Option<What> {
-        let answered =
-            |answer, dotted, opened| Some(What::Answered(Box::new(Answered { answer, dotted, opened })));
+        let answered = |answer: Answer, dotted, opened| {
+            let answer = Answer { outcome: answer.outcome.masking(&task.claim.email), ..answer };
+            Some(What::Answered(Box::new(Answered { answer, dotted, opened })))
+        };
         if let Err(what) = self.prepare(task) {
             let answer = Answer { outcome: Outcome::Misconfigured(what), bounce: None, slow_down: false };
             return answered(answer, false, true);

@@ -44,7 +44,7 @@ pub fn by_mail(mailer: Mailer, signer: Option<Signer>, sender: EmailAddress) -> 
         let envelope = Envelope { sender: Some(&sender), recipient: to, name };
         let mut last = String::new();
         for relay in 0..mailer.weights().len() {
-            match hand_in(&mailer, relay, &hurry, &envelope, letter) {
+            match hand_in(&mailer, relay, &hurry, &envelope, letter).masking(to) {
                 Outcome::Accepted(_) => return Ok(()),
                 Outcome::Refused(why) => {
                     warn!("letter {name} to {} is refused for good: {why}", to.masked());
