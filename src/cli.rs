@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// From a folder of Jekyll or Siteleaf articles to feeds that last and an e-mail digest that
 /// arrives once.
@@ -151,6 +151,7 @@ pub enum Dkim {
 
 /// `parution send`.
 #[derive(Debug, Args)]
+#[command(group = decision())]
 pub struct Send {
     /// Send the letter to these addresses only, marked [TEST]; no state changes
     #[arg(long, value_name = "ADDRESS", num_args = 1.., conflicts_with = "dry_run")]
@@ -179,7 +180,7 @@ pub struct Send {
     /// Send a letter that parution finds unfit
     #[arg(long)]
     pub force: bool,
-    /// Send the latest digest again to those it was refused for
+    /// Send the latest digest again to those it was refused for, as far as they are still readers
     #[arg(long, group = "decision")]
     pub resend_failed: bool,
     /// Send letters again that may have arrived
@@ -358,6 +359,21 @@ pub struct Check {
     /// For a script
     #[arg(long)]
     pub json: bool,
+}
+
+/// What a person decides about digests that were cut before: one thing at a time, and nothing that
+/// is about the next digest beside it.
+fn decision() -> ArgGroup {
+    ArgGroup::new("decision").conflicts_with_all([
+        "test",
+        "dry_run",
+        "articles",
+        "name",
+        "subject",
+        "preheader",
+        "intro",
+        "force",
+    ])
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {

@@ -213,6 +213,23 @@ fn one_article_where_two_are_wanted_waits_for_company() {
 }
 
 #[test]
+fn a_decision_names_a_digest_that_there_is_and_stands_alone() {
+    let place = Place::new();
+    place.says(23, &["send", "--resend-failed"], 2);
+    place.says(23, &["run"], 1);
+    let said = place.says(23, &["send", "--stop", "7"], 2);
+    assert!(said.contains("there is no digest 7"), "{said}");
+    let said = place.says(23, &["send", "--stop", "1"], 0);
+    assert!(said.contains("never sent: 0 letters of digest 1"), "{said}");
+    for decision in ["--resend-failed", "--resend-in-doubt", "--accept-in-doubt", "--resume", "--stop=1"] {
+        let said = place.says(23, &["send", "--dry-run", decision], 2);
+        assert!(said.contains("cannot be used with"), "{said}");
+    }
+    let said = place.says(23, &["send", "--resume", "--resend-failed"], 2);
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
+#[test]
 fn a_bounce_takes_its_reader_off_the_list() {
     let place = Place::new();
     place.says(23, &["run"], 1);

@@ -202,19 +202,39 @@ pub fn decide(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
-    let (count, what) = match decision {
-        Decision::ResendInDoubt => (ledger.close_in_doubt(InDoubt::Resend, now)?, "letters go out again"),
-        Decision::AcceptInDoubt => {
-            (ledger.close_in_doubt(InDoubt::Accept, now)?, "letters taken as delivered")
+    match decision {
+        Decision::ResendInDoubt => {
+            let count = ledger.close_in_doubt(InDoubt::Resend, now)?;
+            writeln!(out, "sent again: {}", plural(count, "letter in doubt"))?;
         }
-        Decision::ResendFailed => match ledger.digests(1)?.first() {
-            Some(digest) => (ledger.reopen_refused(digest.id, now)?, "refused letters go out again"),
-            None => (0, "refused letters: there is no digest yet"),
-        },
-        Decision::Resume => (ledger.resume()?, "paused digests go on"),
-        Decision::Stop(digest) => (ledger.stop(digest, now)?, "letters stay unsent"),
-    };
-    writeln!(out, "{count} {what}")?;
+        Decision::AcceptInDoubt => {
+            let count = ledger.close_in_doubt(InDoubt::Accept, now)?;
+            writeln!(out, "taken as delivered: {}", plural(count, "letter"))?;
+        }
+        Decision::ResendFailed => {
+            let Some(digest) = ledger.digests(1)?.into_iter().next() else {
+                return Err(Fault("there is no digest yet".to_owned()));
+            };
+            let count = ledger.reopen_refused(digest.id, now)?;
+            write!(out, "sent again: {} of digest {}", plural(count, "refused letter"), digest.id)?;
+            let rest = digest.tally.refused.saturating_sub(count);
+            if rest > 0 {
+                write!(out, "; {rest} not, as their addresses are off the list since they bounced")?;
+            }
+            writeln!(out)?;
+        }
+        Decision::Resume => {
+            let count = ledger.resume()?;
+            writeln!(out, "resumed: {}", plural(count, "paused digest"))?;
+        }
+        Decision::Stop(digest) => {
+            if ledger.edition(digest, 0)?.is_none() {
+                return Err(Fault(format!("there is no digest {digest} (parution status numbers them)")));
+            }
+            let count = ledger.stop(digest, now)?;
+            writeln!(out, "never sent: {} of digest {digest}", plural(count, "letter"))?;
+        }
+    }
     Ok(Ending::Done)
 }
 
