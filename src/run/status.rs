@@ -71,6 +71,12 @@ impl Standing {
             if let Some(pause) = &digest.pause {
                 writeln!(out, "  pauses until {}: {}", minute(pause.until), pause.reason)?;
             }
+            if digest.tally.in_doubt > 0 {
+                writeln!(
+                    out,
+                    "  in doubt until you decide: parution send --resend-in-doubt, or --accept-in-doubt"
+                )?;
+            }
             for trouble in troubles {
                 writeln!(out, "  {}  {}", trouble.email.masked(), what(trouble))?;
             }
@@ -105,6 +111,10 @@ impl Standing {
                         "attempts": trouble.attempts,
                         "doubts": trouble.doubts,
                         "state": word(&trouble.state),
+                        "until": match &trouble.state {
+                            DeliveryState::Waiting { not_before } => json!(instant(*not_before)),
+                            _ => Value::Null,
+                        },
                         "reply": trouble.reply,
                     })).collect::<Vec<_>>(),
                 })
@@ -134,6 +144,12 @@ impl Standing {
                     digest.id
                 ));
             }
+        }
+        text.push_str("# HELP parution_paused Whether a digest pauses until someone looks: 1 or 0.\n");
+        text.push_str("# TYPE parution_paused gauge\n");
+        for (digest, _) in &self.digests {
+            let paused = u8::from(digest.pause.is_some());
+            text.push_str(&format!("parution_paused{{digest=\"{}\"}} {paused}\n", digest.id));
         }
         if let Some(last) = self.last_run {
             text.push_str("# HELP parution_last_run_seconds When parution last ran, seconds since 1970.\n");
@@ -167,7 +183,12 @@ fn tally(tally: &Tally) -> String {
     }
     let mut text = format!("{} of {} sent", tally.sent, tally.total());
     for (state, count) in by_state(tally).into_iter().skip(1).filter(|(_, count)| *count > 0) {
-        text.push_str(&format!(", {count} {}", state.replace('_', " ")));
+        let state = match state {
+            // The reader went, or a person stopped the digest.
+            "left" => "never to be sent".to_owned(),
+            state => state.replace('_', " "),
+        };
+        text.push_str(&format!(", {count} {state}"));
     }
     text
 }
@@ -197,7 +218,10 @@ fn what(trouble: &Trouble) -> String {
         state => word(state).to_owned(),
     };
     if trouble.doubts > 0 {
-        text.push_str(&format!(", may have arrived ({} times)", trouble.doubts));
+        text.push_str(", may have arrived");
+        if trouble.doubts > 1 {
+            text.push_str(&format!(" ({} times)", trouble.doubts));
+        }
     }
     if !trouble.reply.is_empty() {
         text.push_str(": ");
@@ -221,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_tally_says_what_there_is() {
-        let some = Tally { sent: 498, waiting: 1, in_doubt: 1, ..Tally::default() };
-        assert_eq!(tally(&some), "498 of 500 sent, 1 waiting, 1 in doubt");
+        let some = Tally { sent: 497, waiting: 1, in_doubt: 1, left: 1, ..Tally::default() };
+        assert_eq!(tally(&some), "497 of 500 sent, 1 waiting, 1 in doubt, 1 never to be sent");
         assert!(tally(&Tally::default()).starts_with("for nobody"));
         assert_eq!(tally(&Tally { sent: 3, ..Tally::default() }), "3 of 3 sent");
     }
