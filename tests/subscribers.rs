@@ -468,7 +468,10 @@ fn a_letter_that_names_its_token_leaves_and_others_wait_for_a_person(engine: &dy
     kept.sort();
     assert_eq!(kept, ["1:2,S", "2:2,F", "3:2,S"]);
     let said = String::from_utf8(out).unwrap();
-    assert!(said.contains("désabonnez-moi") && said.contains("1 people left"), "{said}");
+    assert!(
+        said.contains("désabonnez-moi") && said.contains("1 reader left the list, 1 letter for"),
+        "{said}"
+    );
 }
 
 #[test]

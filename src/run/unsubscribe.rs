@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
 
 use super::mailbox::{self, Mark};
-use super::{Ending, Fault};
+use super::{Ending, Fault, plural};
 use crate::ledger::Membership;
 use crate::read::roster::tidy;
 
@@ -59,7 +59,8 @@ pub fn all(
         for_a_person += u64::from(asked == Asked::NoToken);
         Ok(if asked == Asked::NoToken { Mark::ForAPerson } else { Mark::Seen })
     })?;
-    writeln!(out, "{left} people left; {for_a_person} letters are for a person to read")?;
+    let (readers, letters) = (plural(left, "reader"), plural(for_a_person, "letter"));
+    writeln!(out, "{readers} left the list, {letters} for a person to read")?;
     Ok(Ending::look_if(for_a_person > 0))
 }
 

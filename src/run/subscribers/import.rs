@@ -8,6 +8,7 @@ use super::basis;
 use crate::domain::{Consent, Standing};
 use crate::ledger::{Effect, ImportSource, Membership, NewSubscriber, NextBatch};
 use crate::read::roster::{Broken, Hints, Listed, Roster, tidy};
+use crate::run::plural;
 use crate::run::{Ending, Fault};
 
 const BATCH: usize = 1000;
@@ -208,7 +209,7 @@ impl Report {
 
     fn print(&self, import: &Import, encoding: &str, out: &mut dyn Write) -> std::io::Result<()> {
         let would = if import.dry_run { "would be " } else { "" };
-        writeln!(out, "{}: {} rows read as {encoding}", import.name, self.rows)?;
+        writeln!(out, "{}: {} read as {encoding}", import.name, plural(self.rows, "row"))?;
         for (standing, count) in Standing::ALL.into_iter().zip(self.added) {
             if count > 0 {
                 writeln!(out, "{count:>9} {would}added as {}", standing.word())?;
