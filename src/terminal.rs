@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Stdout, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use parution::cli::LogFormat;
 use parution::run::deliver::Progress;
 use tracing_subscriber::EnvFilter;
@@ -85,8 +85,9 @@ impl LetterBar {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let style = ProgressStyle::with_template(
-                "{bar:32} {human_pos} of {human_len} letters, {per_sec}, {eta} {msg}",
-            );
+                "{bar:32} {human_pos} of {human_len} letters, {rate}, {eta} left {msg}",
+            )
+            .map(|style| style.with_key("rate", rate));
             ProgressBar::new(progress.total)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
@@ -97,6 +98,14 @@ impl LetterBar {
             None => String::new(),
         });
     }
+}
+
+/// `14/s`, and below ten `0.2/s`.
+fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    let rate = state.per_sec();
+    let digits = usize::from(rate < 9.95);
+    // A bar that cannot be drawn is no reason to stop.
+    let _ = write!(out, "{rate:.digits$}/s");
 }
 
 impl Drop for LetterBar {
@@ -135,7 +144,6 @@ pub fn start_log(format: LogFormat, verbose: u8) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("off,parution={level}")))
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .with_span_events(FmtSpan::NONE);
     match format {
