@@ -1,8 +1,9 @@
 //! Standard output and the log, closed or not, a person's or a file's.
 
 use std::io::{self, ErrorKind, IsTerminal, Stdout, Write};
+use std::sync::LazyLock;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use parution::cli::LogFormat;
 use parution::run::deliver::Progress;
 use tracing_subscriber::EnvFilter;
@@ -72,6 +73,25 @@ impl Drop for Counter {
     }
 }
 
+/// What is drawn on standard error: it steps aside for each line of the log and of the output, which
+/// would else stand at the end of it.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Standard error, for whole lines of the log.
+struct LogLines;
+
+impl Write for LogLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // A log that nobody reads any more stops no letter.
+        let _ = BARS.suspend(|| io::stderr().write_all(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 /// How delivery goes on, shown on standard error while a person looks on.
 pub struct LetterBar {
     watched: bool,
@@ -88,7 +108,7 @@ impl LetterBar {
                 "{bar:32} {human_pos} of {human_len} letters, {rate}, {eta} left {msg}",
             )
             .map(|style| style.with_key("rate", rate));
-            ProgressBar::new(progress.total)
+            BARS.add(ProgressBar::new(progress.total))
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         bar.set_length(progress.total);
@@ -119,7 +139,7 @@ impl Drop for LetterBar {
 impl Write for Terminal {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         if !self.closed {
-            let result = self.out.write_all(octets);
+            let result = BARS.suspend(|| self.out.write_all(octets));
             self.forgive(result)?;
         }
         Ok(octets.len())
@@ -143,7 +163,7 @@ pub fn start_log(format: LogFormat, verbose: u8) {
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(format!("off,parution={level}")))
-        .with_writer(io::stderr)
+        .with_writer(|| LogLines)
         .with_target(false)
         .with_span_events(FmtSpan::NONE);
     match format {
