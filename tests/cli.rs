@@ -1,9 +1,16 @@
 //! The program as its users run it: a folder goes in, files, letters and exit codes come out.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+
+use support::tls::{Identity, Stream, authority};
 
 /// A copy of the sample site in a folder of its own, and the days on which parution runs there.
 struct Place(tempfile::TempDir);
@@ -269,4 +276,46 @@ fn a_file_over_the_limit_of_the_shell_is_an_error_and_the_old_feeds_stay() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(tree(&place.path("public")) == before, "the old feeds stay as they were");
+}
+
+/// What a hub on loopback hears that shows this certificate, and what `feeds` says of it.
+fn hub_over_tls(identity: Identity) -> (Vec<String>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hub = format!("https://localhost:{}/hub", listener.local_addr().unwrap().port());
+    let (tell, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            // A client that does not like the certificate is gone; the next one is served.
+            let Ok(mut stream) = Stream::Plain(socket.unwrap()).accept_tls(identity) else { continue };
+            let mut request = String::new();
+            let mut part = [0; 4096];
+            while !request.contains("hub.topic=") {
+                match stream.read(&mut part) {
+                    Ok(read @ 1..) => request.push_str(&String::from_utf8_lossy(&part[..read])),
+                    _ => break,
+                }
+            }
+            if !request.is_empty() {
+                let _ = tell.send(request);
+                let _ = stream.write_all(b"HTTP/1.1 202 Accepted\r\n\r\n").and_then(|()| stream.flush());
+            }
+        }
+    });
+    let place = Place::new();
+    fs::write(place.path("content/parution.yml"), format!("feeds:\n  hubs: {hub}\n")).unwrap();
+    let output = place.command(20, &["feeds"]).env("SSL_CERT_FILE", authority()).output().unwrap();
+    assert!(place.path("public/feed.xml").exists(), "a hub never stands in the way of the feeds");
+    let said = [output.stdout, output.stderr].concat();
+    (heard.try_iter().collect(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_hub_is_told_over_tls_and_only_when_its_certificate_is_right() {
+    let (heard, said) = hub_over_tls(Identity::Good);
+    assert!(heard.iter().any(|request| request.starts_with("POST /hub HTTP/1.1\r\n")), "{heard:?}");
+    assert!(!said.contains("hub "), "{said}");
+    for identity in [Identity::OtherHost, Identity::Expired] {
+        let (heard, said) = hub_over_tls(identity);
+        assert!(heard.is_empty() && said.contains("cannot be reached"), "{identity:?}: {heard:?} {said}");
+    }
 }
