@@ -35,13 +35,13 @@ pub fn check(letter: &[u8]) -> Result<(), Unfit> {
         return Err(Unfit::NoLastLineEnd);
     }
     let mut body_found = false;
-    let mut start = 0;
-    for (index, end) in memchr::memchr_iter(b'\n', letter).enumerate() {
-        let number = index + 1;
-        let Some(line) = letter[start..end].strip_suffix(b"\r") else { return Err(Unfit::BareLf(number)) };
+    let (mut start, mut lines) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', letter) {
+        lines += 1;
+        let Some(line) = letter[start..end].strip_suffix(b"\r") else { return Err(Unfit::BareLf(lines)) };
         body_found |= line.is_empty();
         if line.len() > LONGEST_LINE {
-            return Err(Unfit::LongLine(number));
+            return Err(Unfit::LongLine(lines));
         }
         start = end + 1;
     }
@@ -49,8 +49,8 @@ pub fn check(letter: &[u8]) -> Result<(), Unfit> {
     let strange = letter
         .iter()
         .fold(false, |found, octet| found | !matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n'));
-    let [returns, ends] = [b'\r', b'\n'].map(|octet| memchr::memchr_iter(octet, letter).count());
-    if strange || returns != ends {
+    // Each line has its CR by now: one more stands alone.
+    if strange || memchr::memchr_iter(b'\r', letter).count() != lines {
         return Err(strange_octet(letter));
     }
     if body_found { Ok(()) } else { Err(Unfit::NoBody) }
