@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use postgres::Row;
 
 use super::connection::Trouble;
-use super::subscribers::{PAGE, insert, next_id, standing, subscriber};
+use super::subscribers::{PAGE, each, insert, next_id, standing, subscriber};
 use super::{Begin, PostgresLedger, Session, Sql, text};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::{frequency_to_text, topics_to_text};
@@ -227,9 +227,8 @@ impl Membership for PostgresLedger {
         filter: &Filter,
         visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
     ) -> Result<(), LedgerError> {
-        let mut last = 0;
-        loop {
-            let page = self.db.read(|session| {
+        each(visit, |last| {
+            self.db.read(|session| {
                 let rows = session.query(
                     // strpos() and not LIKE: what people type is text, not a pattern. Topics are one
                     // a line.
@@ -257,17 +256,8 @@ impl Membership for PostgresLedger {
                     ],
                 )?;
                 rows.iter().map(subscriber).collect::<Sql<Vec<_>>>()
-            })?;
-            for person in &page {
-                last = person.id.0;
-                if visit(person).is_break() {
-                    return Ok(());
-                }
-            }
-            if page.is_empty() {
-                return Ok(());
-            }
-        }
+            })
+        })
     }
 
     fn history(&mut self, id: SubscriberId) -> Result<Vec<HistoryEntry>, LedgerError> {

@@ -62,9 +62,8 @@ impl Subscribers for PostgresLedger {
         &mut self,
         visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
     ) -> Result<(), LedgerError> {
-        let mut last = 0;
-        loop {
-            let page = self.db.read(|session| {
+        each(visit, |last| {
+            self.db.read(|session| {
                 let rows = session.query(
                     "SELECT id, email, name, language, topics, frequency, standing, asked_at, confirmed_at,
                             origin, consent_text
@@ -72,17 +71,8 @@ impl Subscribers for PostgresLedger {
                     &[&last, &PAGE],
                 )?;
                 rows.iter().map(subscriber).collect::<Sql<Vec<_>>>()
-            })?;
-            for person in &page {
-                last = person.id.0;
-                if visit(person).is_break() {
-                    return Ok(());
-                }
-            }
-            if page.is_empty() {
-                return Ok(());
-            }
-        }
+            })
+        })
     }
 
     fn confirmed(&mut self) -> Result<u64, LedgerError> {
@@ -91,6 +81,27 @@ impl Subscribers for PostgresLedger {
                 session.query_one("SELECT count(*) FROM subscriber WHERE standing = 'confirmed'", &[])?;
             Ok(row.try_get::<_, i64>(0)? as u64)
         })
+    }
+}
+
+/// Shows each person in the order of their numbers, until `visit` has seen enough; `page` reads those
+/// that come after a number.
+pub(super) fn each(
+    visit: &mut dyn FnMut(&Subscriber) -> ControlFlow<()>,
+    mut page: impl FnMut(i64) -> Result<Vec<Subscriber>, LedgerError>,
+) -> Result<(), LedgerError> {
+    let mut last = 0;
+    loop {
+        let people = page(last)?;
+        for person in &people {
+            last = person.id.0;
+            if visit(person).is_break() {
+                return Ok(());
+            }
+        }
+        if people.is_empty() {
+            return Ok(());
+        }
     }
 }
 
