@@ -71,12 +71,9 @@ impl Reader {
         self.last_link = None;
         if self.abbreviations.len() >= MOST_ABBREVIATIONS {
             self.document.limits.push((s.line, "there are more than 200 abbreviations"));
-            let line = s.line;
-            s.take(end);
-            add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
-            return true;
+        } else {
+            self.abbreviations.insert(inner[..close].to_owned(), inner[close + 2..].trim().to_owned());
         }
-        self.abbreviations.insert(inner[..close].to_owned(), inner[close + 2..].trim().to_owned());
         let line = s.line;
         s.take(end);
         add(into, pending, Block::new(Kind::End(Ended::ByDefinition), line));
