@@ -164,19 +164,7 @@ fn a_run_stays_for_what_becomes_due_in_its_time() {
         now() + TimeDelta::seconds(minutes.fetch_add(1, Ordering::Relaxed).cast_signed() * 20)
     };
     let settings = Settings { max_time: Duration::from_mins(25), ..settings() };
-    let worker = Worker::here();
-    let job = Job {
-        mailer: &by_smtp(&server),
-        signer: None,
-        sender: sender(),
-        return_path: None,
-        plain_return: false,
-        settings: &settings,
-        worker: worker.name(),
-        clock: &clock,
-        stop: &AtomicBool::new(false),
-    };
-    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    let report = run_by_clock(&mut story, &by_smtp(&server), &settings, &clock, &AtomicBool::new(false));
     assert_eq!((report.sent, report.ending()), (1, Ending::Done), "{report}");
     assert_eq!(server.taken()[0].sender, "lettre@example.org");
 }
@@ -317,20 +305,14 @@ fn a_run_does_not_wait_past_its_time_for_a_server_that_stays_down() {
     let server = Server::scripted(|stage, _, _| (stage == "CONNECT").then_some(Do::Say("421 4.3.2 not now")));
     let mut story = Story::with_many(50);
     let begun = Instant::now();
-    let worker = Worker::here();
     let mailer = by_smtp(&server);
-    let job = Job {
-        mailer: &mailer,
-        signer: None,
-        sender: sender(),
-        return_path: None,
-        plain_return: false,
-        settings: &Settings { max_time: Duration::from_secs(1), ..settings() },
-        worker: worker.name(),
-        clock: &|| now() + begun.elapsed(),
-        stop: &AtomicBool::new(false),
-    };
-    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    let report = run_by_clock(
+        &mut story,
+        &mailer,
+        &Settings { max_time: Duration::from_secs(1), ..settings() },
+        &|| now() + begun.elapsed(),
+        &AtomicBool::new(false),
+    );
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!((report.stop.clone(), report.ending()), (Some(Stop::Time), Ending::Look));
     assert_eq!(story.tally(), Tally { waiting: 50, ..Tally::default() });
@@ -457,19 +439,7 @@ fn a_server_that_finds_us_too_fast_gets_everything_at_its_own_pace() {
     patient.max_time = Duration::from_secs(30);
     let start = Instant::now();
     let clock = || now() + TimeDelta::from_std(start.elapsed()).unwrap();
-    let worker = Worker::here();
-    let job = Job {
-        mailer: &by_smtp(&server),
-        signer: None,
-        sender: sender(),
-        return_path: None,
-        plain_return: false,
-        settings: &patient,
-        worker: worker.name(),
-        clock: &clock,
-        stop: &AtomicBool::new(false),
-    };
-    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    let report = run_by_clock(&mut story, &by_smtp(&server), &patient, &clock, &AtomicBool::new(false));
     assert_eq!((report.sent, report.ending()), (120, Ending::Done), "{report}");
 }
 
@@ -516,19 +486,7 @@ fn a_worker_that_slept_past_its_lease_writes_no_dot() {
         now() + TimeDelta::hours(i64::from(slept.load(Ordering::Relaxed)))
     };
     let settings = Settings { max_time: Duration::from_hours(2), connections: 1, ..settings() };
-    let worker = Worker::here();
-    let job = Job {
-        mailer: &by_smtp(&server),
-        signer: None,
-        sender: sender(),
-        return_path: None,
-        plain_return: false,
-        settings: &settings,
-        worker: worker.name(),
-        clock: &clock,
-        stop: &AtomicBool::new(false),
-    };
-    let report = deliver(&mut story.ledger, &job, &mut |_| {}).unwrap();
+    let report = run_by_clock(&mut story, &by_smtp(&server), &settings, &clock, &AtomicBool::new(false));
     assert_eq!((report.sent, report.doubted, report.dots), (1, 0, 2), "asked twice, written once: {report}");
     assert_eq!(server.commands().iter().filter(|line| *line == "DATA").count(), 2);
     assert_eq!(server.taken().len(), 1);
@@ -617,17 +575,28 @@ fn nobody_is_lost_and_no_copy_is_unexplained_whatever_happens() {
 }
 
 fn run_until(story: &mut Story, mailer: &Mailer, stop: &AtomicBool) -> Report {
+    let settings = Settings { max_time: Duration::from_mins(10), ..settings() };
+    run_by_clock(story, mailer, &settings, &now, stop)
+}
+
+/// A run whose clock goes on, and that can be asked to stop.
+fn run_by_clock(
+    story: &mut Story,
+    mailer: &Mailer,
+    settings: &Settings,
+    clock: &(dyn Fn() -> DateTime<Utc> + Sync),
+    stop: &AtomicBool,
+) -> Report {
     let worker = Worker::here();
-    let settings = settings();
     let job = Job {
         mailer,
         signer: None,
         sender: sender(),
         return_path: None,
         plain_return: false,
-        settings: &Settings { max_time: Duration::from_mins(10), ..settings },
+        settings,
         worker: worker.name(),
-        clock: &|| now(),
+        clock,
         stop,
     };
     deliver(&mut story.ledger, &job, &mut |_| {}).unwrap()
