@@ -1,9 +1,10 @@
 //! Builds and publishes the feeds.
 //!
 //! Order: announce each article to feeds; date the revisions; plan the feeds; tell those that some
-//! document shows, once for all feeds and on all processors; write every document, read it back, hold it against what is published; then publish all of it
-//! together. Anything doubtful stops before the first file changes. Hubs are told last, and a hub
-//! that does not listen is told again by the next run.
+//! document shows, once for all feeds and on all processors; write every document, read it back, hold
+//! it against what is published; then publish all of it together. Anything doubtful stops before the
+//! first file changes. Hubs are told last, and a hub that does not listen is told again by the next
+//! run.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
