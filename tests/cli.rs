@@ -133,6 +133,17 @@ fn a_wrong_setting_stops_everything_before_anything_is_written() {
 }
 
 #[test]
+fn a_list_that_is_missing_is_told_before_anything_is_made() {
+    let place = Place::new();
+    fs::remove_file(place.path("content/subscribers.csv")).unwrap();
+    let said = place.says(23, &["run"], 2);
+    assert!(said.contains("list.file: ") && said.contains("subscribers.csv"), "{said}");
+    for made in [".parution", "public", "outbox"] {
+        assert!(!place.path(made).exists(), "{made}");
+    }
+}
+
+#[test]
 fn a_dry_run_and_a_test_letter_change_no_state() {
     let place = Place::new();
     place.says(23, &["subscribers", "add", "a@example.org", "--consent", "a test"], 0);

@@ -100,14 +100,17 @@ impl House {
 
     /// `parution run`.
     pub fn run(&self, options: &cli::Run, out: &mut Terminal) -> Result<Ending, Fault> {
-        let scan = self.scan()?;
-        let desk = self.desk(&scan.site)?;
+        let mut scan = self.scan()?;
+        let site = scan.site.clone();
+        let desk = self.desk(&site)?;
+        // A list that is missing is told before a ledger is made for it.
+        let list = self.open_list()?;
         let mut ledger = self.ledger()?;
-        self.take_in_the_list(ledger.as_mut(), out)?;
+        self.take_in_the_list(list, ledger.as_mut(), out)?;
         mailing_list::settle(ledger.as_mut(), desk.list.mailing_list.as_ref(), self.now)?;
         let time = self.time();
         let job = job::Job {
-            feeds: self.feeds_order(&scan, options.yes),
+            feeds: self.feeds_order(&site, options.yes),
             style: &self.style(&desk),
             intro: &self.config.digest.intro,
             policy: &self.config.digest.policy,
@@ -120,7 +123,7 @@ impl House {
             now: self.now,
         };
         let mut bar = out.progress();
-        job::run(&job, &scan, ledger.as_mut(), &mut |progress| bar.at(progress), out)
+        job::run(&job, &mut scan, ledger.as_mut(), &mut |progress| bar.at(progress), out)
     }
 
     /// `parution preview`.
@@ -128,11 +131,16 @@ impl House {
         if let Some(port) = options.serve {
             return self.watch(options, port, out);
         }
-        let scan = self.scan()?;
+        let mut scan = self.scan()?;
         let desk = self.quiet_desk(&scan.site)?;
         let mut ledger = self.ledger()?;
-        let (_, news) =
-            job::look(&scan, ledger.as_mut(), &self.config.digest.policy, self.config.first_run, self.now)?;
+        let news = job::look(
+            &mut scan,
+            ledger.as_mut(),
+            &self.config.digest.policy,
+            self.config.first_run,
+            self.now,
+        )?;
         write!(out, "{}", preview::table(&preview::rows(&scan, &news.selection)))?;
         if news.selection.chosen.is_empty() {
             if let Some(reason) = news.selection.too_few() {

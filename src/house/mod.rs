@@ -9,11 +9,13 @@ mod serve;
 mod subscribers;
 mod watch;
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use parution::cli::{self, Global};
 use parution::config::{Config, Place};
+use parution::domain::Site;
 use parution::ledger::{self, Ledger, Opening};
 use parution::read::folder::{self, Scan};
 use parution::run::{Ending, Fault, check, feeds, init, job};
@@ -57,10 +59,10 @@ impl House {
         Ok(ledger::open(&self.config.ledger, &self.opening()?)?)
     }
 
-    fn feeds_order<'a>(&'a self, scan: &'a Scan, force: bool) -> feeds::Order<'a> {
+    fn feeds_order<'a>(&'a self, site: &'a Site, force: bool) -> feeds::Order<'a> {
         let feeds = &self.config.feeds;
         feeds::Order {
-            site: &scan.site,
+            site,
             settings: &feeds.settings,
             folder: &self.config.paths.public,
             opml: feeds.opml.as_deref(),
@@ -73,13 +75,15 @@ impl House {
 
     /// `parution feeds`.
     pub fn feeds(&self, options: &cli::Feeds, out: &mut Terminal) -> Result<Ending, Fault> {
-        let scan = self.scan()?;
-        let order = self.feeds_order(&scan, options.force);
+        // Given back piece by piece, thousands of articles would take longer than anything that follows.
+        let mut scan = ManuallyDrop::new(self.scan()?);
+        let site = scan.site.clone();
+        let order = self.feeds_order(&site, options.force);
         if options.discovery {
             return job::discovery(&order, &scan, out);
         }
         let mut ledger = self.ledger()?;
-        job::feeds_only(&order, &scan, ledger.as_mut(), out)
+        job::feeds_only(&order, &mut scan, ledger.as_mut(), out)
     }
 
     /// `parution init`.
@@ -95,7 +99,7 @@ impl House {
             (false, _) => check::Form::Lines,
         };
         let scan = self.scan()?;
-        let seen_in_feeds = job::problems_of_feeds(&self.feeds_order(&scan, false), &scan)?;
+        let seen_in_feeds = job::problems_of_feeds(&self.feeds_order(&scan.site, false), &scan)?;
         Ok(check::check(&scan, seen_in_feeds, form, out)?)
     }
 }

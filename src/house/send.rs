@@ -14,7 +14,7 @@ use crate::terminal::Terminal;
 impl House {
     /// `parution send`.
     pub fn send(&self, options: &cli::Send, out: &mut Terminal) -> Result<Ending, Fault> {
-        let scan = self.scan()?;
+        let mut scan = self.scan()?;
         let desk = self.desk(&scan.site)?;
         let mut ledger = self.ledger()?;
         let ledger = ledger.as_mut();
@@ -32,7 +32,7 @@ impl House {
         }
 
         let policy = &self.config.digest.policy;
-        let (_, found) = job::look(&scan, ledger, policy, self.config.first_run, self.now)?;
+        let found = job::look(&mut scan, ledger, policy, self.config.first_run, self.now)?;
         let (chosen, occasion) = if options.articles.is_empty() {
             (found.selection.chosen.clone(), Occasion::Scheduled)
         } else {

@@ -35,21 +35,27 @@ impl House {
         }
     }
 
-    /// Takes in the list that is kept in a file beside the settings, if there is one.
+    /// Opens the list that is kept in a file beside the settings, if there is one.
+    pub(super) fn open_list(&self) -> Result<Option<File>, Fault> {
+        let Some(list) = &self.config.list.file else { return Ok(None) };
+        let fault = |error| Fault(format!("list.file: {}: {error}", list.path.display()));
+        File::open(&list.path).map(Some).map_err(fault)
+    }
+
+    /// Takes in that list.
     pub(super) fn take_in_the_list(
         &self,
+        file: Option<File>,
         ledger: &mut dyn Membership,
         out: &mut Terminal,
     ) -> Result<(), Fault> {
-        let Some(list) = &self.config.list.file else { return Ok(()) };
+        let (Some(list), Some(file)) = (&self.config.list.file, file) else { return Ok(()) };
         let import = Import {
             name: list.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             consent: list.consent.clone(),
             ..Import::default()
         };
         let before = ledger.confirmed()?;
-        let file =
-            File::open(&list.path).map_err(|e| Fault(format!("list.file: {}: {e}", list.path.display())))?;
         let mut said = Vec::new();
         let ending = import::import(ledger, file, &import, self.now, &mut |_| {}, &mut said)?;
         // The same list at every run is no news.

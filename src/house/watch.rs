@@ -35,11 +35,11 @@ impl House {
     fn snapshot(&self, now: chrono::DateTime<chrono::Utc>) -> Result<Snapshot, Fault> {
         let config = Config::load(self.config.place.clone(), &|name| std::env::var(name).ok())?;
         let house = House { config, now, adopt: self.adopt, verbose: self.verbose };
-        let scan = house.scan()?;
+        let mut scan = house.scan()?;
         let desk = house.quiet_desk(&scan.site)?;
         let mut ledger = house.ledger()?;
         let digest = &house.config.digest;
-        let (_, news) = job::look(&scan, ledger.as_mut(), &digest.policy, house.config.first_run, now)?;
+        let news = job::look(&mut scan, ledger.as_mut(), &digest.policy, house.config.first_run, now)?;
         let made = match news.selection.chosen.as_slice() {
             [] => None,
             chosen => Some(house.make(&scan, &desk, chosen, ledger.as_mut())?),

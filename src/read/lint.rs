@@ -33,6 +33,7 @@ pub fn article(
     let mut shown = Vec::new();
     for html in chapeau.into_iter().chain([&content.body]) {
         shown.extend(lint.described(html));
+        lint.stars(html);
         for link in links(html) {
             lint.link(site, &link, is_missing);
         }
@@ -75,6 +76,27 @@ fn links(html: &Html) -> Vec<Url> {
             found.push(url);
         }
         rest = &rest[end..];
+    }
+    found
+}
+
+/// The `**` that a fragment shows outside code, each with the words that follow it.
+fn starred(html: &Html) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut code = 0_usize;
+    for part in html.as_str().split('<') {
+        let (tag, text) = part.split_once('>').unwrap_or(("", part));
+        let element = tag.split([' ', '/']).find(|name| !name.is_empty()).unwrap_or_default();
+        if matches!(element, "pre" | "code") {
+            code = if tag.starts_with('/') { code.saturating_sub(1) } else { code + 1 };
+        }
+        let openings = text.match_indices("**").filter(|_| code == 0);
+        found.extend(openings.filter_map(|(at, stars)| {
+            let after = &text[at + stars.len()..];
+            let words = after.find(|c: char| !c.is_alphanumeric() && c != ' ').unwrap_or(after.len());
+            let words = after[..words].trim_end();
+            words.starts_with(char::is_alphanumeric).then(|| format!("{stars}{words}"))
+        }));
     }
     found
 }
@@ -136,6 +158,22 @@ impl Lint<'_> {
             let line = self.line_with("\nchapeau").map(|line| line + 1);
             let what = format!("the chapeau has {length} characters, over {LONG_CHAPEAU}");
             self.say(Gravity::Advice, line, what, "keep the two or three sentences that say it all");
+        }
+    }
+
+    /// Stars that were to make words bold and stand in the text: bold ends with its paragraph.
+    fn stars(&mut self, html: &Html) {
+        for words in starred(html) {
+            // Those that the editor escaped are meant, and not found.
+            let Some(line) = self.line_with(&words) else { continue };
+            let what =
+                format!("the stars of `{words}` show in the text: bold does not reach beyond its paragraph");
+            self.say(
+                Gravity::Advice,
+                Some(line),
+                what,
+                "put `**` around the words of each paragraph by itself",
+            );
         }
     }
 

@@ -24,11 +24,14 @@ pub fn known_by(chapeau: &str, body: &str) -> u128 {
 fn push(text: &str, out: &mut Vec<u8>) {
     let octets = text.as_bytes();
     let mut at = 0;
-    while let Some(length) = octets[at..].iter().position(|octet| SPECIAL[usize::from(*octet)]) {
+    loop {
+        let starts = out.last().is_none_or(|last| matches!(last, b' ' | 0));
+        let length = plain_run(&octets[at..], if starts { BLANK } else { LETTER });
         out.extend_from_slice(&octets[at..at + length]);
         at += length;
         let rest = &octets[at..];
-        at += match (rest[0], rest.get(1)) {
+        let Some(first) = rest.first() else { break };
+        at += match (first, rest.get(1)) {
             (b' ' | b'\n' | b'\r' | b'\t', _) => {
                 if out.last().is_some_and(|last| !matches!(last, b' ' | 0)) {
                     out.push(b' ');
@@ -39,17 +42,63 @@ fn push(text: &str, out: &mut Vec<u8>) {
             (b'{', Some(b':')) => up_to(rest, b'}'),
             (b']', Some(b'(')) => up_to(rest, b')'),
             (mark @ (b'<' | b'{' | b']'), _) => {
-                out.push(mark);
+                out.push(*mark);
                 1
             }
             _ => 1,
         };
     }
-    out.extend_from_slice(&octets[at..]);
     if out.last() == Some(&b' ') {
         out.pop();
     }
 }
+
+/// How many octets are words already: letters with single blanks between them. `before` is the kind
+/// of what they follow.
+fn plain_run(octets: &[u8], mut before: u8) -> usize {
+    let mut length = 0;
+    // Eight at a time without a branch, which is most of a text; then those up to the odd one.
+    while let Some(eight) = octets.get(length..).and_then(<[u8]>::first_chunk::<8>) {
+        let (mut odd, mut last) = (0, before);
+        for octet in eight {
+            let kind = KINDS[usize::from(*octet)];
+            odd |= kind & (last | SPECIAL);
+            last = kind;
+        }
+        if odd != 0 {
+            break;
+        }
+        before = last;
+        length += eight.len();
+    }
+    for octet in &octets[length..] {
+        let kind = KINDS[usize::from(*octet)];
+        if kind & (before | SPECIAL) != 0 {
+            break;
+        }
+        before = kind;
+        length += 1;
+    }
+    length
+}
+
+const LETTER: u8 = 0;
+const BLANK: u8 = 1;
+/// Where words may end, and marks that only dress them.
+const SPECIAL: u8 = 2;
+
+/// The kind of every octet.
+const KINDS: [u8; 256] = {
+    let mut kinds = [LETTER; 256];
+    kinds[b' ' as usize] = BLANK;
+    let marks = b"\n\r\t<{]*_`#>~|[";
+    let mut at = 0;
+    while at < marks.len() {
+        kinds[marks[at] as usize] = SPECIAL;
+        at += 1;
+    }
+    kinds
+};
 
 /// The octets up to the first `end`; one where there is none near, so that many openings without an
 /// end cost no more than the file is long.
@@ -59,18 +108,6 @@ fn up_to(octets: &[u8], end: u8) -> usize {
 
 /// The longest tag or address that is passed over, in octets.
 const LONGEST_MARK: usize = 4096;
-
-/// Where words may end, and marks that only dress them.
-const SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let marks = b" \n\r\t<{]*_`#>~|[";
-    let mut at = 0;
-    while at < marks.len() {
-        special[marks[at] as usize] = true;
-        at += 1;
-    }
-    special
-};
 
 #[cfg(test)]
 mod tests {
@@ -92,6 +129,15 @@ mod tests {
         ] {
             assert_eq!(known_by(chapeau, body), plain, "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_ledger_remembers_stays_true() {
+        let body = "## Un titre\n\nDes mots  *et* un [lien](/a){: .b}, `x`, {y} < z.\n\n> cité\n".repeat(3);
+        assert_eq!(
+            known_by("Le\u{a0}chapeau <b>gras</b>.", &body),
+            0xec48_fb68_7b96_5c8e_d81f_1530_72fb_4e08
+        );
     }
 
     #[test]

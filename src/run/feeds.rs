@@ -190,13 +190,15 @@ struct Announced<'a> {
 /// Announces every article that feeds may show, each id once; in the order of the articles.
 fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
     let mut out = Announced { entries: Vec::new(), articles: Vec::new(), problems: Vec::new() };
-    let mut guids = HashSet::new();
+    let mut guids = HashSet::with_capacity(articles.len());
     for article in articles {
         out.problems.extend(age_advice(article, order.now));
         if !is_for_feeds(article, order.now) {
             continue;
         }
-        if !guids.insert(&article.guid) {
+        if guids.insert(&article.guid) {
+            out.articles.push(article);
+        } else {
             out.problems.push(Problem {
                 path: article.source.clone(),
                 line: None,
@@ -207,11 +209,11 @@ fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
                 ),
                 remedy: "give it a permalink or a `guid:` of its own".to_owned(),
             });
-        } else if let Some(entry) = Entry::of(order.site, article) {
-            out.entries.push(entry);
-            out.articles.push(article);
         }
     }
+    out.entries = processors::map(&out.articles, |article| {
+        Entry::of(order.site, article).expect("what is for feeds has a date")
+    });
     out
 }
 

@@ -4,7 +4,6 @@
 //! Letters of earlier digests go next, so that nobody's is overtaken. Then a digest is cut, in one
 //! transaction, and delivered. A run that dies anywhere leaves a state from which the next goes on.
 
-use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
@@ -46,7 +45,7 @@ pub struct Job<'a> {
 /// When the ledger, the disk or the site's state does not allow it; nothing was sent.
 pub fn run(
     job: &Job,
-    scan: &Scan,
+    scan: &mut Scan,
     ledger: &mut dyn Ledger,
     watch: &mut dyn FnMut(&Progress),
     out: &mut dyn Write,
@@ -56,17 +55,18 @@ pub fn run(
         return Ok(Ending::Done);
     }
     let clock = select::guard_clock(ledger.last_run()?, job.now);
-    let (articles, news) = look(scan, ledger, job.policy, job.first_run, job.now)?;
+    let news = look(scan, ledger, job.policy, job.first_run, job.now)?;
+    let scan = &*scan;
     if let Some(guard) = clock.or(news.guard).filter(|_| !job.yes) {
         return Err(Fault(guard.to_string()));
     }
     let content = |article: &Article| folder::content(scan, article);
-    let report = feeds::feeds(&job.feeds, &articles, &content, Some(ledger))?;
+    let report = feeds::feeds(&job.feeds, &scan.articles, &content, Some(ledger))?;
     let mut ending = report.tell(out)?;
     if !news::record(&news, ledger, job.now)? {
         return Err(Fault("another first run was faster; run again".to_owned()));
     }
-    tell_news(&news, &articles, job.verbose, out)?;
+    tell_news(&news, &scan.articles, job.verbose, out)?;
     let mut problems: Vec<Problem> = scan.problems.iter().chain(&report.problems).cloned().collect();
 
     let tally = ledger.tally(None)?;
@@ -118,7 +118,7 @@ pub fn run(
                 ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
             }
             Cutting::NoReaders => {
-                let passed = news::pass_over(&news.selection, &articles, ledger, job.now)?;
+                let passed = news::pass_over(&news.selection, &scan.articles, ledger, job.now)?;
                 if passed > 0 {
                     let passed = plural(passed as u64, "older one");
                     writeln!(out, "digest: {passed} will not be mailed: nobody was there to read them")?;
@@ -189,19 +189,21 @@ fn tell_due(
 /// As [`run`].
 pub fn feeds_only(
     order: &feeds::Order,
-    scan: &Scan,
+    scan: &mut Scan,
     ledger: &mut dyn Ledger,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
     // Only for the guids that readers know: nothing is chosen, nothing is written down, and where
     // the ledger knows no article no body is opened.
     let known = ledger.known_articles()?;
-    let mut articles = Cow::Borrowed(&scan.articles);
     if !known.is_empty() {
-        select::recognise(articles.to_mut(), &known, &mut |article| folder::fingerprint(scan, article));
+        with_articles(scan, |scan, articles| {
+            select::recognise(articles, &known, &mut |article| folder::fingerprint(scan, article))
+        });
     }
+    let scan = &*scan;
     let content = |article: &Article| folder::content(scan, article);
-    let report = feeds::feeds(order, &articles, &content, Some(ledger))?;
+    let report = feeds::feeds(order, &scan.articles, &content, Some(ledger))?;
     let ending = report.tell(out)?;
     let mut worst = false;
     for problem in scan.problems.iter().chain(&report.problems).filter(|p| p.gravity == Gravity::Error) {
@@ -228,21 +230,29 @@ pub fn problems_of_feeds(order: &feeds::Order, scan: &Scan) -> Result<Vec<Proble
     feeds::problems(order, &scan.articles, &|article| folder::content(scan, article))
 }
 
-/// Holds a scan against the ledger; the articles bear the guids that readers know.
+/// Holds a scan against the ledger; its articles then bear the guids that readers know.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub fn look(
-    scan: &Scan,
+    scan: &mut Scan,
     ledger: &mut dyn Ledger,
     policy: &Policy,
     first_run: FirstRun,
     now: DateTime<Utc>,
-) -> Result<(Vec<Article>, News), Fault> {
-    let mut articles = scan.articles.clone();
-    let mut fingerprint = |article: &Article| folder::fingerprint(scan, article);
-    let news = news::look(&mut articles, ledger, &mut fingerprint, now, policy, first_run)?;
-    Ok((articles, news))
+) -> Result<News, Fault> {
+    with_articles(scan, |scan, articles| {
+        let mut fingerprint = |article: &Article| folder::fingerprint(scan, article);
+        news::look(articles, ledger, &mut fingerprint, now, policy, first_run)
+    })
+}
+
+/// Lets the articles of a scan be changed by who reads their files through it.
+fn with_articles<T>(scan: &mut Scan, work: impl FnOnce(&Scan, &mut [Article]) -> T) -> T {
+    let mut articles = std::mem::take(&mut scan.articles);
+    let result = work(scan, &mut articles);
+    scan.articles = articles;
+    result
 }
 
 /// Delivers what is open, and says how it went.

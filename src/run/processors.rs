@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// More threads than this win nothing: what is written goes through one disk.
@@ -46,16 +47,27 @@ pub fn each<T: Sync, R: Send>(
 
 /// Does `work` on each thing; the results in the order of the things.
 pub fn map<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    /// Things that are passed on together: each hand-over wakes a thread.
+    /// Things that a thread takes together: enough that they do not meet often, few enough that the
+    /// last one does not keep the others waiting.
     const BATCH: usize = 16;
-    let batches: Vec<&[T]> = things.chunks(BATCH).collect();
-    let mut results: Vec<Vec<R>> = batches.iter().map(|_| Vec::new()).collect();
-    let batch = |batch: &&[T]| batch.iter().map(&work).collect();
-    each(&batches, batch, |place, done| {
-        results[place] = done;
-        ControlFlow::Continue(())
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    let mut results: Vec<Option<R>> = things.iter().map(|_| None).collect();
+    let batches = Mutex::new(things.chunks(BATCH).zip(results.chunks_mut(BATCH)));
+    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let on_one = || {
+        while let Some((things, results)) = next() {
+            for (thing, result) in things.iter().zip(results) {
+                *result = Some(work(thing));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(things.len().div_ceil(BATCH)) {
+            scope.spawn(on_one);
+        }
+        on_one();
     });
-    results.into_iter().flatten().collect()
+    results.into_iter().map(|result| result.expect("each thing was worked on")).collect()
 }
 
 #[cfg(test)]

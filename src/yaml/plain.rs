@@ -10,53 +10,63 @@ use super::{Map, Node};
 
 /// Reads a document whose top is a block mapping; `None` when it takes the full parser to know.
 pub fn read(text: &str) -> Option<Map> {
-    if !text.ends_with('\n') || text.bytes().enumerate().any(|(at, byte)| is_odd(text.as_bytes(), at, byte)) {
+    if !text.ends_with('\n') || is_odd(text.as_bytes()) {
         return None;
     }
-    let mut lines = Lines { rest: text };
+    let mut lines = Lines::of(text);
     let map = map(&mut lines, 0, None, 0)?;
     lines.skip_blank();
-    lines.rest.is_empty().then_some(map)
+    lines.peek().is_none().then_some(map)
 }
 
 /// How deep lists and mappings may lie in one another.
 const DEPTH: usize = 8;
 
-/// Octets at which the full parser breaks lines, complains, or looks twice: controls (tabs and
-/// carriage returns too), C1, U+2028 and U+2029, the byte order mark, non-characters.
-fn is_odd(text: &[u8], at: usize, byte: u8) -> bool {
-    let next = |offset: usize| text.get(at + offset).copied().unwrap_or(0);
-    match byte {
-        b'\n' => false,
-        0..=0x1f | 0x7f => true,
-        0xc2 => next(1) < 0xa0,
-        0xe2 => next(1) == 0x80 && matches!(next(2), 0xa8 | 0xa9),
-        0xef => next(1) == 0xbb && next(2) == 0xbf || next(1) == 0xbf && matches!(next(2), 0xbe | 0xbf),
-        _ => false,
-    }
+/// Whether there is an octet at which the full parser breaks lines, complains, or looks twice:
+/// controls (tabs and carriage returns too), C1, U+2028 and U+2029, the byte order mark,
+/// non-characters.
+fn is_odd(text: &[u8]) -> bool {
+    // Without a way out, so that the processor takes many octets at a time.
+    let is_control = |octet: u8| (octet < b' ' && octet != b'\n') || octet == 0x7f;
+    text.iter().fold(false, |odd, octet| odd | is_control(*octet))
+        || memchr::memchr3_iter(0xc2, 0xe2, 0xef, text).any(|at| match text[at..] {
+            [0xc2, next, ..] => next < 0xa0,
+            [0xe2, 0x80, last, ..] => matches!(last, 0xa8 | 0xa9),
+            [0xef, 0xbb, last, ..] => last == 0xbf,
+            [0xef, 0xbf, last, ..] => matches!(last, 0xbe | 0xbf),
+            _ => false,
+        })
 }
 
 /// The lines that are left.
 struct Lines<'a> {
     rest: &'a str,
+    /// The next line: its indentation, and its text to the line's end.
+    next: Option<(usize, &'a str)>,
 }
 
 impl<'a> Lines<'a> {
-    /// The next line: its indentation, and its text to the line's end.
+    fn of(text: &'a str) -> Self {
+        let mut lines = Self { rest: text, next: None };
+        lines.advance();
+        lines
+    }
+
     fn peek(&self) -> Option<(usize, &'a str)> {
-        let end = self.rest.find('\n')?;
-        let line = &self.rest[..end];
-        let text = line.trim_start_matches(' ');
-        Some((line.len() - text.len(), text))
+        self.next
     }
 
     fn advance(&mut self) {
-        let end = self.rest.find('\n').map_or(self.rest.len(), |end| end + 1);
-        self.rest = &self.rest[end..];
+        self.next = memchr::memchr(b'\n', self.rest.as_bytes()).map(|end| {
+            let line = &self.rest[..end];
+            self.rest = &self.rest[end + 1..];
+            let text = line.trim_start_matches(' ');
+            (line.len() - text.len(), text)
+        });
     }
 
     fn skip_blank(&mut self) {
-        while matches!(self.peek(), Some((_, ""))) {
+        while matches!(self.next, Some((_, ""))) {
             self.advance();
         }
     }
@@ -64,7 +74,7 @@ impl<'a> Lines<'a> {
     /// The next line that is not blank, the blank ones before it passed over.
     fn peek_text(&mut self) -> Option<(usize, &'a str)> {
         self.skip_blank();
-        self.peek()
+        self.next
     }
 }
 

@@ -1,5 +1,6 @@
 //! One article's file: its text, its front matter, and what can be wrong with either.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::root::{Fault, Links, Root};
@@ -16,31 +17,39 @@ const MAX_FILE: u64 = 16 << 20;
 /// The text of an article's file. An image that was pasted into it as `data:` does not count
 /// against the limit, since it is dropped anyway: only its empty reference stays.
 pub fn text_of(root: &Root, source: &str) -> Result<String, Problem> {
+    text_in(&mut Vec::new(), root, source).map(Cow::into_owned)
+}
+
+/// The same in `octets`, which is used again for the next of many files.
+pub fn text_in<'o>(octets: &'o mut Vec<u8>, root: &Root, source: &str) -> Result<Cow<'o, str>, Problem> {
     let out = |what: String, remedy: &str| {
         Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
     };
-    let bytes = root
-        .read(Path::new(source), MAX_FILE, Links::Refuse)
+    if octets.capacity() as u64 > 2 * MAX_ARTICLE {
+        // One giant is no reason to keep room for the next.
+        *octets = Vec::new();
+    }
+    root.read_into(octets, Path::new(source), MAX_FILE, Links::Refuse)
         .map_err(|fault| out(format!("the file {}", fault.what()), "mend or remove it"))?;
-    if bytes.contains(&0) {
+    if memchr::memchr(0, octets).is_some() {
         return Err(out("the file holds NUL octets".to_owned(), "save it as UTF-8 text"));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let text = simdutf8::compat::from_utf8(octets).map_err(|error| {
+        let good = &octets[..error.valid_up_to()];
         let line = good.split(|b| *b == b'\n').count();
         out("the file is not UTF-8".to_owned(), "save it as UTF-8")
             .at(u32::try_from(line).unwrap_or(u32::MAX))
     })?;
     if text.len() as u64 <= MAX_ARTICLE {
-        return Ok(text);
+        return Ok(Cow::Borrowed(text));
     }
     let bytes = text.len() as u64;
-    let text = without_pasted_images(&text);
+    let text = without_pasted_images(text);
     if text.len() as u64 > MAX_ARTICLE {
         let fault = Fault::TooLong { bytes, limit: MAX_ARTICLE };
         return Err(out(format!("the file {}", fault.what()), "split the article"));
     }
-    Ok(text)
+    Ok(Cow::Owned(text))
 }
 
 /// The text with the octets of every `data:` address cut out.

@@ -12,18 +12,18 @@ mod root;
 mod tree;
 mod walk;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::domain::{Article, Gravity, Problem, Site, SitePath, Status};
 use crate::read::front_matter::{Fields, article};
 use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
 
 pub use content::{content, fingerprint, lint};
-use file::{Unread, text_of};
+use file::{Unread, text_in};
 use pictures::Look;
 pub use root::Fault;
 use root::{Links, Root};
@@ -94,43 +94,31 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
         return Err(NotASite::TooManyFiles { folder: folder.to_owned() });
     }
     let fields = settings.fields.clone();
-    let readings = read_all(&root, &site, &rules, &fields, &found);
+    let (articles, Others { pages, problems: of_files }) = read_all(&root, &site, &rules, &fields, &found);
+    problems.extend(of_files);
     let shows_future = rules.shows_future;
     let mut scan = Scan {
         shows_future,
         site,
-        articles: Vec::new(),
+        articles,
         problems,
         root,
         fields,
-        pages: Vec::new(),
+        pages,
         paths: OnceLock::new(),
         looks: Mutex::default(),
     };
-    for reading in readings {
-        scan.problems.extend(reading.problems);
-        match reading.what {
-            What::Article(article) => scan.articles.push(*article),
-            What::Page(source, path) => scan.pages.push((source, path)),
-            What::Nothing => {}
-        }
-    }
     scan.set_undated_pages_apart();
     scan.leave_out_twins();
     scan.problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     Ok(scan)
 }
 
-/// What one file turned out to be.
-struct Reading {
-    what: What,
+/// What files turned out to be beside articles.
+#[derive(Default)]
+struct Others {
+    pages: Vec<(String, String)>,
     problems: Vec<Problem>,
-}
-
-enum What {
-    Article(Box<Article>),
-    Page(String, String),
-    Nothing,
 }
 
 fn site_settings(root: &Root, settings: &Settings) -> Result<SiteConfig, NotASite> {
@@ -151,95 +139,111 @@ fn site_settings(root: &Root, settings: &Settings) -> Result<SiteConfig, NotASit
 }
 
 /// Reads every file, on all cores; the results are in the order of `found`.
-fn read_all(root: &Root, site: &Site, rules: &Rules, fields: &Fields, found: &[Found]) -> Vec<Reading> {
+fn read_all(
+    root: &Root,
+    site: &Site,
+    rules: &Rules,
+    fields: &Fields,
+    found: &[Found],
+) -> (Vec<Article>, Others) {
     /// Files a thread takes at a time: enough that they do not meet often, few enough that the last
     /// one does not keep the others waiting.
     const BATCH: usize = 64;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
-    let threads = cores.min(found.len().div_ceil(BATCH));
-    let one = |found: &Found| read_file(root, site, rules, fields, found);
-    if threads < 2 {
-        return found.iter().map(one).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let mut batches: Vec<(usize, Vec<Reading>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut done = Vec::new();
-                    loop {
-                        let batch = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(files) = found.chunks(BATCH).nth(batch) else { return done };
-                        done.push((batch, files.iter().map(one).collect()));
-                    }
-                })
-            })
-            .collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("reading never panics")).collect()
+    let mut articles: Vec<Option<Article>> = found.iter().map(|_| None).collect();
+    let batches = Mutex::new(found.chunks(BATCH).zip(articles.chunks_mut(BATCH)).enumerate());
+    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut reader = FileReader { root, site, rules, fields, octets: Vec::new() };
+        let mut done = Vec::new();
+        while let Some((at, (files, articles))) = next() {
+            let mut others = Others::default();
+            for (found, article) in files.iter().zip(articles) {
+                *article = reader.read(found, &mut others);
+            }
+            done.push((at, others));
+        }
+        done
+    };
+    let mut others: Vec<(usize, Others)> = std::thread::scope(|scope| {
+        let helpers: Vec<_> =
+            (1..cores.min(found.len().div_ceil(BATCH))).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        done.extend(helpers.into_iter().flat_map(|helper| helper.join().expect("reading never panics")));
+        done
     });
-    batches.sort_unstable_by_key(|(batch, _)| *batch);
-    batches.into_iter().flat_map(|(_, readings)| readings).collect()
-}
-
-fn read_file(root: &Root, site: &Site, rules: &Rules, fields: &Fields, found: &Found) -> Reading {
-    let mut problems = Vec::new();
-    let what = match text_of(root, &found.source) {
-        Ok(text) => read_text(site, rules, fields, found, &text, &mut problems),
-        Err(problem) => {
-            problems.push(problem);
-            What::Nothing
-        }
-    };
-    // Nobody waits for a draft: whatever is wrong in it is worth a word, not an alarm.
-    if found.place == Where::Draft {
-        for problem in &mut problems {
-            problem.gravity = problem.gravity.min(Gravity::Warning);
-        }
+    others.sort_unstable_by_key(|(at, _)| *at);
+    let mut all = Others::default();
+    for (_, Others { pages, problems }) in others {
+        all.pages.extend(pages);
+        all.problems.extend(problems);
     }
-    Reading { what, problems }
+    (articles.into_iter().flatten().collect(), all)
 }
 
-fn read_text(
-    site: &Site,
-    rules: &Rules,
-    fields: &Fields,
-    found: &Found,
-    text: &str,
-    problems: &mut Vec<Problem>,
-) -> What {
-    let is_page = found.place == Where::Page;
-    let (block, map) = match file::front_matter(text, &found.source, fields) {
-        Ok(parts) => parts,
-        // A plain file in a plain folder is a README or the like.
-        Err(Unread::NoFrontMatter) if is_page => return What::Nothing,
-        Err(why) => {
-            problems.push(why.problem(&found.source));
-            return What::Nothing;
-        }
-    };
-    let place = place_of(found, site, rules);
-    if is_page && !fields.date.iter().any(|key| map.get(key).is_some()) {
-        return match article::page_path(&place, &map, fields) {
-            Some(path) => What::Page(found.source.clone(), path),
-            None => What::Nothing,
+/// Reads one file after the other.
+struct FileReader<'a> {
+    root: &'a Root,
+    site: &'a Site,
+    rules: &'a Rules,
+    fields: &'a Fields,
+    /// The file at hand.
+    octets: Vec<u8>,
+}
+
+impl FileReader<'_> {
+    fn read(&mut self, found: &Found, others: &mut Others) -> Option<Article> {
+        let before = others.problems.len();
+        let mut octets = std::mem::take(&mut self.octets);
+        let article = match text_in(&mut octets, self.root, &found.source) {
+            Ok(text) => self.read_text(found, &text, others),
+            Err(problem) => {
+                others.problems.push(problem);
+                None
+            }
         };
+        self.octets = octets;
+        // Nobody waits for a draft: whatever is wrong in it is worth a word, not an alarm.
+        if found.place == Where::Draft {
+            for problem in &mut others.problems[before..] {
+                problem.gravity = problem.gravity.min(Gravity::Warning);
+            }
+        }
+        article
     }
-    if let Where::Collection { index, .. } = found.place
-        && site.collections[index].name == "posts"
-        && crate::read::permalink::file_slug(article::basename(&found.source)).0.is_none()
-    {
-        problems.push(Problem::new(
-            Gravity::Error,
-            &found.source,
-            "the file's name does not begin with a date, so Jekyll does not build this post; it is left out",
-            "rename it to `2026-11-23-title.md`",
-        ));
-        return What::Nothing;
-    }
-    let reader = article::Reader { site, rules, fields };
-    match article::read(&reader, &place, &block, &map, problems) {
-        Some(article) => What::Article(Box::new(article)),
-        None => What::Nothing,
+
+    fn read_text(&self, found: &Found, text: &str, others: &mut Others) -> Option<Article> {
+        let Self { site, rules, fields, .. } = *self;
+        let is_page = found.place == Where::Page;
+        let (block, map) = match file::front_matter(text, &found.source, fields) {
+            Ok(parts) => parts,
+            // A plain file in a plain folder is a README or the like.
+            Err(Unread::NoFrontMatter) if is_page => return None,
+            Err(why) => {
+                others.problems.push(why.problem(&found.source));
+                return None;
+            }
+        };
+        let place = place_of(found, site, rules);
+        if is_page && !fields.date.iter().any(|key| map.get(key).is_some()) {
+            let path = article::page_path(&place, &map, fields);
+            others.pages.extend(path.map(|path| (found.source.clone(), path)));
+            return None;
+        }
+        if let Where::Collection { index, .. } = found.place
+            && site.collections[index].name == "posts"
+            && crate::read::permalink::file_slug(article::basename(&found.source)).0.is_none()
+        {
+            others.problems.push(Problem::new(
+                Gravity::Error,
+                &found.source,
+                "the file's name does not begin with a date, so Jekyll does not build this post; it is left out",
+                "rename it to `2026-11-23-title.md`",
+            ));
+            return None;
+        }
+        let reader = article::Reader { site, rules, fields };
+        article::read(&reader, &place, &block, &map, &mut others.problems)
     }
 }
 
@@ -290,6 +294,9 @@ impl Scan {
     /// Undated documents: where no document of a collection has a date they are pages (a collection
     /// named `pages`, a handbook); elsewhere the date was forgotten, and someone must be told.
     fn set_undated_pages_apart(&mut self) {
+        if self.articles.iter().all(|article| article.published.is_some()) {
+            return;
+        }
         let dated = |name: &str| self.articles.iter().any(|a| a.collection == name && a.published.is_some());
         let of_pages: Vec<String> = self
             .site
@@ -325,6 +332,9 @@ impl Scan {
     /// Two published files at one URL: Jekyll lets one replace the other; here the first by name
     /// stays and the other is named. URLs that differ in case alone are two, with a word of advice.
     fn leave_out_twins(&mut self) {
+        if self.all_paths_differ() {
+            return;
+        }
         let mut order: Vec<usize> =
             (0..self.articles.len()).filter(|at| self.articles[*at].status == Status::Published).collect();
         order.sort_by(|a, b| {
@@ -348,6 +358,17 @@ impl Scan {
             at += 1;
             !out[at - 1]
         });
+    }
+
+    /// Whether no two published articles share a URL, be it in another case: the rule, and quickly seen.
+    fn all_paths_differ(&self) -> bool {
+        let published = self.articles.iter().filter(|article| article.status == Status::Published);
+        let mut seen = HashSet::with_capacity(self.articles.len());
+        published.into_iter().all(|article| {
+            let path = &article.id.0;
+            let plain = path.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+            seen.insert(if plain { Cow::Borrowed(path.as_str()) } else { Cow::Owned(path.to_lowercase()) })
+        })
     }
 
     fn name_case_twins(&mut self, order: &[usize], out: &[bool]) {

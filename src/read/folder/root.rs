@@ -12,8 +12,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{self, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// The folder that every path is relative to.
 #[derive(Debug)]
@@ -83,17 +84,36 @@ impl Root {
 
     /// The whole file, unless it has over `limit` octets.
     pub fn read(&self, path: &Path, limit: u64, links: Links) -> Result<Vec<u8>, Fault> {
+        let mut content = Vec::new();
+        self.read_into(&mut content, path, limit, links)?;
+        Ok(content)
+    }
+
+    /// The same in place of what `content` holds, for who reads many files.
+    pub fn read_into(
+        &self,
+        content: &mut Vec<u8>,
+        path: &Path,
+        limit: u64,
+        links: Links,
+    ) -> Result<(), Fault> {
         let (file, bytes) = self.open_file(path, links)?;
         if bytes > limit {
             return Err(Fault::TooLong { bytes, limit });
         }
-        let mut content = Vec::with_capacity(bytes as usize + 1);
-        file.take(limit + 1).read_to_end(&mut content).map_err(Fault::Machine)?;
-        // The file may have grown since its length was asked.
-        if content.len() as u64 > limit {
-            return Err(Fault::TooLong { bytes: content.len() as u64, limit });
+        content.clear();
+        // Room for one octet more shows in the first read whether the file has grown meanwhile.
+        content.reserve(bytes as usize + 1);
+        loop {
+            let read = retry_on_intr(|| rustix::io::read(&file, spare_capacity(content))).map_err(fault)?;
+            if content.len() as u64 > limit {
+                return Err(Fault::TooLong { bytes: content.len() as u64, limit });
+            }
+            if read == 0 || content.len() as u64 == bytes {
+                return Ok(());
+            }
+            content.reserve(1);
         }
-        Ok(content)
     }
 
     /// The first `most` octets, and the length of the whole file.

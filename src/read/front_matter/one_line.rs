@@ -26,7 +26,7 @@ pub fn one_line(text: &str, limit: usize) -> String {
         text
     };
     // Most titles are already what they should be; the test costs less than the copy.
-    if text.len() <= limit && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+    if text.len() <= limit && text.chars().all(is_settled) {
         let trimmed = text.trim();
         if !trimmed.contains("  ") {
             return trimmed.to_owned();
@@ -55,6 +55,11 @@ pub fn one_line(text: &str, limit: usize) -> String {
     }
     let line = line.trim();
     cut(line, limit)
+}
+
+/// Letters that are seen and that NFC leaves alone: those of western Europe and its quotes.
+fn is_settled(c: char) -> bool {
+    matches!(c, ' '..='~' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{2010}'..='\u{2027}' | '\u{202f}')
 }
 
 /// The same of a text that readers see as plain text and editors may have put HTML into: tags go,
@@ -223,7 +228,20 @@ const NAMED: [(&str, char); 68] = [
 
 #[cfg(test)]
 mod tests {
-    use super::{label, one_line};
+    use unicode_normalization::UnicodeNormalization;
+    use unicode_normalization::char::is_combining_mark;
+
+    use super::{is_hidden, is_settled, label, one_line};
+
+    #[test]
+    fn a_settled_letter_stays_as_it_is() {
+        for c in ('\0'..=char::MAX).filter(|c| is_settled(*c)) {
+            let alone: String = std::iter::once(c).nfc().collect();
+            let after: String = ['e', c].into_iter().nfc().collect();
+            assert!(alone.chars().eq([c]) && after.chars().eq(['e', c]), "{c:?}");
+            assert!(!is_hidden(c) && !is_combining_mark(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn tags_in_a_title_are_left_out_and_what_is_none_stays() {
