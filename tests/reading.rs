@@ -369,6 +369,21 @@ fn advice_names_each_thing_once_with_its_line() {
     assert_eq!(json["problems"][0]["line"], 2);
 }
 
+#[test]
+fn bold_that_spans_two_paragraphs_is_named_and_stars_that_are_meant_are_not() {
+    let site = Site::new().article(
+        "a",
+        &format!("title: A\n{DATED}"),
+        "Un **mot** gras.\n\nUn **début\n\net sa fin**. Des étoiles \\*\\*voulues, du code `**kwargs`.\n\n    **bloc\n",
+    );
+    let mut out = Vec::new();
+    check(&site.scan(), Vec::new(), Form::Lines, &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    let stars: Vec<_> = out.lines().filter(|line| line.contains("stars")).collect();
+    assert_eq!(stars.len(), 1, "{out}");
+    assert!(stars[0].starts_with("_actualites/a.markdown:8: the stars of `**début` show"), "{out}");
+}
+
 mod property {
     use proptest::prelude::*;
 
