@@ -143,6 +143,7 @@ struct Desk {
     theme: Theme,
     templates: Templates,
     language: Language,
+    logo: Option<(&'static str, &'static str)>,
     intro: Option<Intro>,
     subject: Option<String>,
     test: bool,
@@ -156,6 +157,7 @@ fn desk() -> Desk {
         theme: Theme::default(),
         templates: Templates::default(),
         language: Language::parse("fr").unwrap(),
+        logo: None,
         intro: None,
         subject: None,
         test: false,
@@ -178,7 +180,7 @@ impl Desk {
             language: &self.language,
             articles: &refs,
             pictures,
-            logo: None,
+            logo: self.logo,
             intro: self.intro.as_ref(),
             subject: self.subject.as_deref(),
             preheader: None,
@@ -350,6 +352,39 @@ fn the_text_names_every_address_of_the_html_once() {
     for line in &lines {
         assert!(line.chars().count() <= 76 || line.starts_with("https://"), "{line}");
     }
+}
+
+#[test]
+fn the_text_names_images_that_stay_on_their_server_as_often_as_the_html_shows_them() {
+    const LOGO: &str = "https://www.halage.example.org/uploads/logo.png";
+    let mut articles = three();
+    // The same image twice, and one in a chapeau.
+    articles[2].1.images = articles[1].1.images.clone();
+    let figure = article(4, "Une figure", "").1.images.remove(0);
+    let chapeau = articles[0].1.chapeau.as_mut().unwrap();
+    chapeau.html = Html::trusted(format!("<p>Voici&nbsp;: <img src=\"{}\"></p>", figure.url));
+    articles[0].1.images.push(figure);
+    let mut pictures = pictures(&articles);
+    let logo = pictures.get(articles[0].1.images[0].url.as_str(), Role::Lead).unwrap().clone();
+    pictures.insert(LOGO, Role::Logo, logo);
+
+    let linked = Settings { images: ImageMode::Linked, ..Settings::default() };
+    let mut desk = Desk { settings: linked, logo: Some((LOGO, "L’Agence")), ..desk() };
+    let composed = desk.compose(&articles, &pictures);
+    let shown: Vec<&str> =
+        composed.html.split(" src=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(shown.len(), 5, "{shown:?}");
+    for address in &shown {
+        let times = |lines: &mut dyn Iterator<Item = &str>| lines.filter(|line| line == address).count();
+        assert_eq!(
+            times(&mut composed.text.lines().map(str::trim)),
+            times(&mut shown.iter().copied()),
+            "{address}"
+        );
+    }
+
+    desk.settings.images = ImageMode::Embedded;
+    assert!(!desk.compose(&articles, &pictures).text.contains("/uploads/"));
 }
 
 #[test]

@@ -33,7 +33,8 @@ impl Maker<'_> {
         let title = self.link_texts.unlike(&words.set(&line(&article.title)), &url, &date);
         let image = self.image(article, content, lead, words);
         let text_width = if image.width > 0 && !lead { WIDTH - GAP - image.width } else { 0 };
-        let (chapeau_html, chapeau_text, links) = self.chapeau(content, words);
+        let (chapeau_html, chapeau_text, mut links) = self.chapeau(content, words);
+        links.splice(..0, image.link());
         let files = self.files(article);
         for link in links.iter().chain(&files).map(|link| &link.url).chain([&url]) {
             if link.starts_with("http://") {

@@ -198,7 +198,7 @@ impl Walk<'_> {
         let alt = attribute(attributes, "alt")
             .map(unescape)
             .filter(|alt| !alt.trim().is_empty())
-            .unwrap_or(image.alt);
+            .unwrap_or_else(|| image.alt.clone());
         let _ = write!(
             self.out.html,
             "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{}\" \
@@ -209,6 +209,7 @@ impl Walk<'_> {
             escape(alt.trim()),
             self.theme.radius,
         );
+        self.out.links.extend(ImageView { alt: alt.trim().to_owned(), ..image }.link());
     }
 
     /// The last block needs no margin below it.

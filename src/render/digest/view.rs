@@ -32,6 +32,7 @@ pub struct DigestView {
     pub site_url: String,
     pub intro_html: String,
     pub intro_text: String,
+    /// Where the head of the letter leads: its logo if that is linked, then the introduction.
     pub intro_links: Vec<LinkView>,
     /// The first has the lead and no heading.
     pub sections: Vec<SectionView>,
@@ -80,8 +81,8 @@ pub struct ArticleView {
     pub event: Vec<LabelView>,
     pub chapeau_html: String,
     pub chapeau_text: String,
-    /// The links of the chapeau: the text names each as often as the HTML leads there, since filters
-    /// count them.
+    /// Where the image and the chapeau lead, linked images included: the text names each address as
+    /// often as the HTML does, since filters count them.
     pub links: Vec<LinkView>,
     pub files_label: String,
     pub files: Vec<LinkView>,
@@ -96,6 +97,15 @@ pub struct ImageView {
     pub height: u32,
     pub alt: String,
     pub caption: String,
+}
+
+impl ImageView {
+    /// What the plain text says of an image that stays on its server; `None` for one that travels in
+    /// the letter. Filters count the addresses of both parts, and readers of text may want to look.
+    pub(super) fn link(&self) -> Option<LinkView> {
+        let linked = self.width > 0 && !self.src.starts_with("cid:");
+        linked.then(|| LinkView { text: self.alt.clone(), url: self.src.clone() })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

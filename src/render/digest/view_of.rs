@@ -96,7 +96,8 @@ impl Maker<'_> {
         let and_others = if others > 0 { (words.digest.and_others)(others) } else { String::new() };
         let room = SUBJECT.saturating_sub(and_others.graphemes(true).count());
         let logo = draft.logo.and_then(|(url, alt)| self.picture(url, Role::Logo, alt)).unwrap_or_default();
-        let intro = draft.intro.map(|intro| self.intro(intro)).unwrap_or_default();
+        let mut intro = draft.intro.map(|intro| self.intro(intro)).unwrap_or_default();
+        intro.2.splice(..0, logo.link());
         let sections = self.sections();
         let titles = self.titles();
         DigestView {

@@ -22,9 +22,9 @@ pub const WORDS: Words = Words {
         ],
         day: |day| day.to_string(),
         time: |time| time.format("%H:%M").to_string(),
-        from_day_to_day: |from, to| format!("from {from} to {to}"),
-        day_at_time: |day, time| format!("{day} at {time}"),
-        day_from_to: |day, from, to| format!("{day} from {from} to {to}"),
+        from_day_to_day: |from, to| format!("{from} to {to}"),
+        day_at_time: |day, time| format!("{day}, {time}"),
+        day_from_to: |day, from, to| format!("{day}, {from}–{to}"),
     },
     digest: DigestWords {
         number: |number| format!("No.\u{a0}{number}"),
@@ -33,27 +33,25 @@ pub const WORDS: Words = Words {
             _ => format!(" and {others}\u{a0}other articles"),
         },
         preheader_also: "Also: ",
-        titles_only: "And more",
+        titles_only: "Also published",
         unnamed_group: "Other articles",
-        illustration: |title| format!("Illustration of the article “{title}”"),
+        illustration: |title| format!("Illustration: {title}"),
         on_host: |host| format!("on {host}"),
-        when: "When",
-        place: "Where",
-        files: "To download",
+        when: "Date",
+        place: "Place",
+        files: "Download",
         colon: ": ",
-        why: |list| format!("You receive “{list}” because you asked for it."),
-        why_listed: |list, address| {
-            format!("You receive “{list}” because your address is on the mailing list {address}.")
-        },
-        leave: "Unsubscribe from this letter",
+        why: |list| format!("You are a subscriber of “{list}”."),
+        why_listed: |list, address| format!("“{list}” reaches you through the mailing list {address}."),
+        leave: "Unsubscribe",
         leave_by_mail: "Unsubscribe by e-mail",
-        site: |host| format!("The site {host}"),
+        site: |host| format!("Website {host}"),
         archive: "Earlier letters",
         subscribe: "Subscribe to this letter",
-        feeds: "RSS and Atom feeds",
-        privacy: "Your personal data",
+        feeds: "RSS/Atom feeds",
+        privacy: "Privacy notice",
         help: "Help",
-        contact: "Write to the editors",
+        contact: "Contact",
         test_mark: "[TEST] ",
     },
     feeds: FeedWords {
@@ -83,6 +81,6 @@ mod tests {
         let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
         assert_eq!(WORDS.dates.full(day), "Monday 23\u{a0}November 2026");
         let event = WORDS.dates.event(at("2023-05-25T14:00:00+02:00"), Some(at("2023-05-25T18:30:00+02:00")));
-        assert_eq!(event.replace('\u{a0}', " "), "Thursday 25 May 2023 from 14:00 to 18:30");
+        assert_eq!(event.replace('\u{a0}', " "), "Thursday 25 May 2023, 14:00–18:30");
     }
 }

@@ -40,7 +40,7 @@ pub const WORDS: Words = Words {
         preheader_also: "Et aussi\u{a0}: ",
         titles_only: "Et encore",
         unnamed_group: "Autres articles",
-        illustration: |title| format!("Illustration de l’article «\u{a0}{title}\u{a0}»"),
+        illustration: |title| format!("Illustration\u{a0}: {title}"),
         on_host: |host| format!("sur {host}"),
         when: "Quand",
         place: "Où",
