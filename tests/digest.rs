@@ -593,6 +593,12 @@ fn a_misspelt_field_in_a_users_template_is_named_with_its_line() {
         BTreeMap::from([("digest.txt".to_owned(), "{{ digest.name }}\n{{ digest.titel }}\n".to_owned())]);
     let fault = Templates::own(sources).unwrap_err();
     assert_eq!(fault.to_string(), "digest.txt:2: undefined value: {{ digest.titel }}");
+    // Where a condition hides it from one of the two, the other finds it.
+    for condition in ["theme.band", "not theme.band", "digest.intro_text == ''", "digest.intro_text != ''"] {
+        let source = format!("{{% if {condition} %}}\n{{{{ digest.titel }}}}{{% endif %}}");
+        let fault = Templates::own(BTreeMap::from([("digest.html".to_owned(), source)])).unwrap_err();
+        assert_eq!((fault.file.as_str(), fault.line), ("digest.html", 2), "{condition}");
+    }
     let sources = BTreeMap::from([("digest.html".to_owned(), "<p>{% for x in %}</p>".to_owned())]);
     assert_eq!(Templates::own(sources).unwrap_err().line, 1);
 }

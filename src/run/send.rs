@@ -14,6 +14,7 @@ use crate::mail::guard;
 use crate::mail::mailer::{Envelope, Mailer};
 use crate::mail::sign::Signer;
 use crate::read::folder::Scan;
+use crate::render::digest;
 use crate::render::letter::{Mold, Reader};
 
 /// Finds the articles that an editor named: by file, by path on the site, or by the last part of
@@ -83,7 +84,7 @@ pub fn dry_run(
                 writeln!(out, "  {}  {}", article.source.display(), article.title)?;
             }
         }
-        let (html, images) = (composed.html.len(), composed.images.len());
+        let (html, images) = (digest::size(&composed.html), composed.images.len());
         writeln!(out, "  {html} octets of HTML, {images} images, {} octets in all", edition.mold.len())?;
     }
     for flaw in &made.flaws {

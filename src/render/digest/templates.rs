@@ -11,8 +11,8 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use thiserror::Error;
 
-use super::Theme;
 use super::view::{DigestView, HtmlLetter, SubjectLine, TextLetter, ThemeView};
+use super::{Masthead, Theme};
 
 /// The names a template folder may hold.
 pub const NAMES: [&str; 3] = [HTML, TEXT, SUBJECT];
@@ -40,16 +40,18 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Takes users' templates by name and tries each on a sample letter, so that a misspelt field is
-    /// found now and not in the night of a send.
+    /// Takes users' templates by name and tries each on a full letter and on a bare one, so that a
+    /// misspelt field is found now and not in the night of a send.
     ///
     /// # Errors
     /// The first template that does not compile or names a field that does not exist.
     pub fn own(sources: BTreeMap<String, String>) -> Result<Self, TemplateFault> {
-        let (sample, theme) = (DigestView::sample(), ThemeView::from(&Theme::default()));
         let templates = Self { own: sources };
-        for name in templates.own.keys() {
-            templates.render(name, &sample, &theme)?;
+        for (full, masthead) in [(true, Masthead::Plain), (false, Masthead::Band)] {
+            let theme = ThemeView::from(&Theme { masthead, ..Theme::default() });
+            for name in templates.own.keys() {
+                templates.render(name, &DigestView::sample(full), &theme)?;
+            }
         }
         Ok(templates)
     }

@@ -188,29 +188,37 @@ impl From<&Theme> for ThemeView {
 }
 
 impl DigestView {
-    /// A letter with every field filled, on which users' templates are tried.
-    pub(super) fn sample() -> Self {
-        let text = || "Texte".to_owned();
+    /// A letter on which users' templates are tried: every field filled, or all that may be empty
+    /// left empty, so that both sides of a condition are seen.
+    pub(super) fn sample(full: bool) -> Self {
+        let text = || if full { "Texte".to_owned() } else { String::new() };
         let url = || "https://www.example.org/".to_owned();
         let link = || LinkView { text: text(), url: url() };
-        let image = || ImageView { src: url(), width: 168, height: 112, alt: text(), caption: text() };
+        let links = || if full { vec![link(), link()] } else { Vec::new() };
+        let image = || ImageView {
+            src: url(),
+            width: if full { 168 } else { 0 },
+            height: 112,
+            alt: text(),
+            caption: text(),
+        };
         let article = |lead| ArticleView {
             lead,
-            follows_heading: false,
+            follows_heading: full,
             level: 2,
             title: text(),
             url: url(),
             elsewhere: text(),
-            language: "en".to_owned(),
+            language: text(),
             date: text(),
             image: image(),
-            text_width: if lead { 0 } else { 346 },
-            event: vec![LabelView { label: text(), text: text() }],
-            chapeau_html: "<p>Texte</p>".to_owned(),
+            text_width: if full && !lead { 346 } else { 0 },
+            event: links().iter().map(|_| LabelView { label: text(), text: text() }).collect(),
+            chapeau_html: text(),
             chapeau_text: text(),
-            links: vec![link()],
+            links: links(),
             files_label: text(),
-            files: vec![link()],
+            files: links(),
         };
         Self {
             language: "fr".to_owned(),
@@ -225,26 +233,23 @@ impl DigestView {
             date: text(),
             logo: image(),
             site_url: url(),
-            intro_html: "<p>Texte</p>".to_owned(),
+            intro_html: text(),
             intro_text: text(),
-            intro_links: vec![link()],
-            sections: vec![
-                SectionView { heading: String::new(), articles: vec![article(true)] },
-                SectionView { heading: text(), articles: vec![article(false)] },
-            ],
+            intro_links: links(),
+            sections: vec![SectionView { heading: text(), articles: vec![article(true), article(false)] }],
             titles_heading: text(),
-            titles: vec![link()],
+            titles: links(),
             footer: FooterView {
                 why: text(),
                 sender: text(),
-                address: vec![text()],
+                address: links().into_iter().map(|link| link.text).collect(),
                 leave: text(),
                 leave_url: url(),
-                links: vec![link(), link()],
+                links: links(),
                 contact_label: text(),
                 contact: text(),
             },
-            archive: false,
+            archive: !full,
             colon: ": ".to_owned(),
             rule: "_".repeat(76),
             thin_rule: "-".repeat(76),
