@@ -282,6 +282,18 @@ fn an_article_over_the_limit_is_left_out_unless_it_is_a_pasted_image() {
 }
 
 #[test]
+fn an_image_that_is_a_single_field_has_its_words_in_the_fields_beside_it() {
+    let front = format!(
+        "title: A\n{DATED}image: https://img.example.net/x.png\nalternative-textuelle: Une vue\nlegende: Le pont\n"
+    );
+    let site = Site::new().article("a", &front, "Texte.");
+    let scan = site.scan();
+    let (content, _) = content(&scan);
+    let seen: Vec<_> = content.images.iter().map(|i| (i.alt.as_str(), i.caption.as_str())).collect();
+    assert_eq!(seen, [("Une vue", "Le pont")]);
+}
+
+#[test]
 fn images_are_looked_at_and_missing_ones_give_way_to_their_words() {
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x02\0\0\0".to_vec();
     png.extend(0xba_b3_4b_b3_u32.to_be_bytes());

@@ -50,18 +50,25 @@ pub fn named(
     source: &Path,
     problems: &mut Vec<Problem>,
 ) -> Vec<Named> {
+    fn first<'m>(map: &'m Map, keys: &[String]) -> &'m str {
+        keys.iter().find_map(|key| map.text(key)).unwrap_or_default()
+    }
     let mut images: Vec<Named> = Vec::new();
     for key in &fields.images {
         let Some(node) = map.get(key) else { continue };
         let line = line_of(block, key);
         for item in node.list().unwrap_or(std::slice::from_ref(node)) {
             match item {
+                // `image: /a.jpg` alone: its texts are fields of the article beside it.
+                Node::Text(reference) if node.list().is_none() => {
+                    let (alt, caption) = (first(map, &fields.image_alt), first(map, &fields.image_caption));
+                    push(&mut images, reference, alt, caption, line);
+                }
                 Node::Text(reference) => push(&mut images, reference, "", "", line),
                 Node::Map(about) => {
-                    let first =
-                        |keys: &[String]| keys.iter().find_map(|key| about.text(key)).unwrap_or_default();
-                    let (alt, caption) = (first(&fields.image_alt), first(&fields.image_caption));
-                    let reference = first(&fields.image_path);
+                    let (alt, caption) =
+                        (first(about, &fields.image_alt), first(about, &fields.image_caption));
+                    let reference = first(about, &fields.image_path);
                     if !reference.trim().is_empty() {
                         push(&mut images, reference, alt, caption, line);
                     } else if let Some(last) = images.last_mut().filter(|last| last.alt.is_empty()) {
