@@ -33,8 +33,9 @@ pub struct Snapshot {
     pub remarks: Vec<String>,
 }
 
-/// The fullest edition, as its reader would get it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The fullest edition, as its reader would get it; equal to another that reads the same, since the
+/// octets bear the second in which they were made.
+#[derive(Debug, Clone, Eq, Default)]
 pub struct Letter {
     pub subject: String,
     pub html: String,
@@ -42,6 +43,12 @@ pub struct Letter {
     pub octets: Vec<u8>,
     /// The HTML's own weight, without the images that a browser gets inside it.
     pub html_octets: usize,
+}
+
+impl PartialEq for Letter {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.subject, &self.html, &self.text) == (&other.subject, &other.html, &other.text)
+    }
 }
 
 impl Snapshot {
@@ -172,9 +179,9 @@ impl Seen {
         };
         if self.version == 0 || snapshot != self.snapshot || fault != self.fault {
             self.version += 1;
-            self.snapshot = snapshot;
-            self.fault = fault;
         }
+        self.snapshot = snapshot;
+        self.fault = fault;
     }
 
     fn page(&self) -> String {
@@ -254,7 +261,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
-    use super::{Letter, Service, Snapshot};
+    use super::{Letter, Seen, Service, Snapshot};
     use crate::run::Fault;
 
     fn ask(service: &Service, request: &str) -> String {
@@ -263,6 +270,20 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    #[test]
+    fn the_page_stays_as_it_is_while_only_the_clock_goes_on() {
+        let look = |text: &str, date: &str| {
+            let letter = Letter { text: text.to_owned(), octets: date.into(), ..Letter::default() };
+            Ok(Snapshot { letter: Some(letter), ..Snapshot::default() })
+        };
+        let mut seen = Seen::default();
+        seen.renew(look("Un texte", "08:00:00"));
+        seen.renew(look("Un texte", "08:00:01"));
+        assert_eq!(seen.version, 1);
+        seen.renew(look("Un autre", "08:00:02"));
+        assert_eq!(seen.version, 2);
     }
 
     #[test]
