@@ -42,7 +42,7 @@ pub use write::{Fate, Ink, Slip};
 pub fn to_html(source: &str, ink: &mut dyn Ink) -> (String, Vec<(u32, &'static str)>) {
     let document = blocks::read(source);
     let purse = spans::Purse::for_text(source.len());
-    let html = write::write(&document, &purse, ink);
+    let html = write::write(&document, &purse, source.len() * 3 / 2, ink);
     let mut limits = document.limits;
     if purse.is_empty() {
         limits.push((0, "too many marks that nothing closes"));

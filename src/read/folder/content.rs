@@ -1,5 +1,7 @@
 //! Reads and renders one article, when an output shows it.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use super::Scan;
@@ -34,7 +36,11 @@ pub fn content(scan: &Scan, article: &Article) -> Result<(Content, Vec<Problem>)
         links: scan,
     };
     let mut problems = Vec::new();
-    let body_source = block.body.replace("\r\n", "\n");
+    let body_source = if block.body.contains('\r') {
+        Cow::Owned(block.body.replace("\r\n", "\n"))
+    } else {
+        Cow::Borrowed(block.body)
+    };
     let rendered = markdown::render(&body_source, &page);
     let body = rendered.html;
     let mut chapeau = chapeau::of_fields(&map, &block, &scan.fields, &page, &mut problems)

@@ -47,13 +47,13 @@ pub enum Fate {
     Replace(String),
 }
 
-/// Writes a document.
-pub fn write(document: &Document, purse: &Purse, ink: &mut dyn Ink) -> String {
+/// Writes a document, whose HTML will be about so long.
+pub fn write(document: &Document, purse: &Purse, about: usize, ink: &mut dyn Ink) -> String {
     let mut writer = Writer {
         document,
         purse,
         ink,
-        out: String::new(),
+        out: String::with_capacity(about),
         events: Vec::new(),
         ids: HeadingIds::default(),
         footnotes: Vec::new(),

@@ -215,14 +215,27 @@ fn value(text: &str, out: &mut String) -> Option<()> {
 /// Where the first octet stands that is not copied as it is: `&`, `<`, `>`, controls, and what
 /// begins C1 controls, byte order marks and noncharacters.
 fn special(text: &str) -> Option<usize> {
+    const LOOKED_AT: [bool; 256] = {
+        let mut looked_at = [false; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            let c = octet as u8;
+            looked_at[octet] = (c < b' ' && c != b'\n' && c != b'\t')
+                || matches!(c, b'&' | b'<' | b'>' | 0x7f | 0xc2 | 0xef);
+            octet += 1;
+        }
+        looked_at
+    };
     let octets = text.as_bytes();
-    octets.iter().enumerate().position(|(at, octet)| match octet {
-        b'\n' | b'\t' => false,
-        0..=0x1f | b'&' | b'<' | b'>' | 0x7f => true,
-        0xc2 => octets[at + 1] < 0xa0,
-        0xef => matches!(octets[at + 1], 0xbb | 0xbf),
-        _ => false,
-    })
+    let mut at = 0;
+    loop {
+        at += octets[at..].iter().position(|octet| LOOKED_AT[usize::from(*octet)])?;
+        match octets[at] {
+            0xc2 if octets[at + 1] >= 0xa0 => at += 2,
+            0xef if !matches!(octets[at + 1], 0xbb | 0xbf) => at += 3,
+            _ => return Some(at),
+        }
+    }
 }
 
 #[cfg(test)]
