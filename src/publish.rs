@@ -63,6 +63,14 @@ pub struct Family {
     pub suffix: String,
 }
 
+impl Family {
+    fn has(&self, file_name: &str) -> bool {
+        file_name.len() >= self.prefix.len() + self.suffix.len()
+            && file_name.starts_with(&self.prefix)
+            && file_name.ends_with(&self.suffix)
+    }
+}
+
 impl Publication {
     /// Opens the folder to publish into, and makes it where there is none.
     ///
@@ -108,35 +116,35 @@ impl Publication {
         file.write_all(octets).map_err(failed("write", &temporary))
     }
 
-    /// Marks for removal every file of a family that was not staged and holds `mark` near its
-    /// beginning: what an earlier run published and this one does not. Files of others stay.
+    /// Marks for removal every file of these families that was not staged and holds its family's mark
+    /// near its beginning: what an earlier run published and this one does not. Files of others stay.
     ///
     /// # Errors
-    /// The folder or a file in it cannot be read.
-    pub fn retire(&mut self, family: &Family, mark: &str) -> Result<(), PublishError> {
-        let folder = self.root.join(&family.folder);
-        let listing = match fs::read_dir(&folder) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed("list", &folder)(error)),
-        };
-        for item in listing {
-            let item = item.map_err(failed("list", &folder))?;
-            let Ok(file_name) = item.file_name().into_string() else { continue };
-            let name = if family.folder.is_empty() {
-                file_name.clone()
-            } else {
-                format!("{}/{file_name}", family.folder)
+    /// A folder or a file in it cannot be read.
+    pub fn retire(&mut self, families: &[(Family, &str)]) -> Result<(), PublishError> {
+        let folders: BTreeSet<&str> = families.iter().map(|(family, _)| family.folder.as_str()).collect();
+        for own in folders {
+            let folder = self.root.join(own);
+            let listing = match fs::read_dir(&folder) {
+                Ok(listing) => listing,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("list", &folder)(error)),
             };
-            let of_family = file_name.len() >= family.prefix.len() + family.suffix.len()
-                && file_name.starts_with(&family.prefix)
-                && file_name.ends_with(&family.suffix);
-            if !of_family || self.names.contains(&name) || self.retired.contains(&item.path()) {
-                continue;
-            }
-            let regular = item.file_type().map_err(failed("read", &item.path()))?.is_file();
-            if regular && begins_with_mark(&item.path(), mark).map_err(failed("read", &item.path()))? {
-                self.retired.push(item.path());
+            for item in listing {
+                let item = item.map_err(failed("list", &folder))?;
+                let Ok(file_name) = item.file_name().into_string() else { continue };
+                let name = if own.is_empty() { file_name.clone() } else { format!("{own}/{file_name}") };
+                if self.names.contains(&name) || !item.file_type().is_ok_and(|kind| kind.is_file()) {
+                    continue;
+                }
+                let of_it = families.iter().filter(|(it, _)| it.folder == own && it.has(&file_name));
+                let marks: BTreeSet<&str> = of_it.map(|(_, mark)| *mark).collect();
+                for mark in marks {
+                    if begins_with_mark(&item.path(), mark).map_err(failed("read", &item.path()))? {
+                        self.retired.push(item.path());
+                        break;
+                    }
+                }
             }
         }
         Ok(())

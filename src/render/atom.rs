@@ -7,12 +7,14 @@ use atom::{Content, Entry, Feed, Generator, Link, Person, Text, WriteConfig};
 use atom_syndication as atom;
 use atom_syndication::extension::{Extension, ExtensionMap};
 
+use super::draft::Frame;
 use super::feed::{Channel, Format, Shown};
-use super::{reading_page, xml};
+use super::proof::{Dialect, Fields, Value};
+use super::xml;
 
-/// The document, UTF-8, ending in a line feed.
+/// The document around its entries, UTF-8, ending in a line feed.
 #[must_use]
-pub fn write(channel: &Channel) -> Vec<u8> {
+pub fn frame(channel: &Channel) -> Frame {
     let mut namespaces = BTreeMap::from([("media".to_owned(), xml::MEDIA.to_owned())]);
     let is_archive = channel.place.current.is_some();
     if is_archive {
@@ -22,33 +24,35 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         title: Text::plain(channel.title.as_str()),
         id: channel.id.clone(),
         updated: channel.updated,
-        authors: vec![person(channel.author)],
+        authors: vec![person(&channel.author)],
         generator: Some(Generator { value: xml::GENERATOR.to_owned(), uri: None, version: None }),
         icon: channel.icon.as_ref().map(ToString::to_string),
         links: links(channel),
         logo: channel.logo.as_ref().map(ToString::to_string),
-        rights: channel.rights.map(Text::plain),
+        rights: channel.rights.as_deref().map(Text::plain),
         subtitle: Some(Text::plain(channel.description.as_str())),
-        entries: channel.entries.iter().map(|shown| entry(channel, *shown)).collect(),
         namespaces,
         lang: Some(channel.language.tag().to_owned()),
         ..Feed::default()
     };
-    let mut out =
-        xml::prologue(channel.place.own.of(Format::Atom), channel.stylesheet.filter(|_| !is_archive));
-    let config = WriteConfig { write_document_declaration: false, indent_size: Some(0) };
+    let mut octets = Vec::with_capacity(2_048);
     // Writing into memory cannot fail.
-    feed.write_with_config(&mut out, config).expect("a Vec takes every octet");
-    // The library writes foreign elements behind the last entry, where the grammar of RFC 4287
-    // allows entries only.
-    if is_archive {
-        xml::insert_before(&mut out, &["<entry>", "</feed>"], "<fh:archive/>\n");
-    } else if let (Some(_), Some(own)) = (channel.stylesheet, channel.place.own.of(Format::Atom)) {
-        let page = reading_page::page(channel, own);
-        xml::insert_before(&mut out, &["<entry>", "</feed>"], &page);
-    }
-    out.push(b'\n');
-    out
+    feed.write_with_config(&mut octets, BARE).expect("a Vec takes every octet");
+    xml::frame(channel, Format::Atom, &xml::text(&octets))
+}
+
+const BARE: WriteConfig = WriteConfig { write_document_declaration: false, indent_size: Some(0) };
+
+/// One entry as it stands in a document of this language.
+#[must_use]
+pub fn piece(channel: &Channel, shown: Shown) -> String {
+    let mut octets = Vec::with_capacity(shown.entry.weight(shown.full) + 1_024);
+    // Writing into memory cannot fail.
+    entry(channel, shown).write_with_config(&mut octets, BARE).expect("a Vec takes every octet");
+    // Alone it says its vocabulary; in a feed, the feed does.
+    let text = xml::text(&octets);
+    let entry = text.strip_prefix("<entry xmlns=\"http://www.w3.org/2005/Atom\">");
+    format!("<entry>{}", entry.expect("it says nothing else"))
 }
 
 /// Reads what another run wrote, or another program.
@@ -124,6 +128,70 @@ fn entry(channel: &Channel, shown: Shown) -> Entry {
         extensions,
         ..Entry::default()
     }
+}
+
+/// What the self-check holds.
+pub const DIALECT: Dialect = Dialect {
+    path: &["feed", "entry"],
+    held: &[
+        "title",
+        "id",
+        "updated",
+        "published",
+        "summary",
+        "content",
+        "subtitle",
+        "name",
+        "link@href",
+        "category@term",
+        "category@label",
+        "media:content@url",
+        "media:thumbnail@url",
+    ],
+};
+
+/// What the document itself is to say.
+#[must_use]
+pub fn said<'a>(channel: &'a Channel) -> Fields<'a> {
+    let mut fields: Fields = vec![
+        ("title", channel.title.as_str().into()),
+        ("id", channel.id.as_str().into()),
+        ("updated", Value::Rfc3339(channel.updated)),
+        ("subtitle", channel.description.as_str().into()),
+        ("link@href", channel.home.as_str().into()),
+    ];
+    let links = channel.relations(Format::Atom).into_iter();
+    fields.extend(links.map(|(_, url)| ("link@href", url.as_str().into())));
+    fields
+}
+
+/// What an entry is to say.
+#[must_use]
+pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
+    let entry = shown.entry;
+    let mut fields: Fields = vec![
+        ("title", entry.title.as_str().into()),
+        ("id", entry.atom_id(channel.home).into()),
+        ("updated", Value::Rfc3339(entry.updated)),
+        ("published", Value::Rfc3339(entry.published)),
+        ("summary", entry.summary.as_str().into()),
+        ("content", shown.html().into()),
+        ("link@href", entry.link.as_str().into()),
+    ];
+    for category in &entry.categories {
+        let term = category.term.as_str();
+        fields.extend([("category@term", term.into()), ("category@label", term.into())]);
+    }
+    fields.extend(entry.authors.iter().map(|name| ("name", name.as_str().into())));
+    if let Some(image) = &entry.image {
+        let url = image.url.as_str();
+        if image.file.is_some() {
+            fields.push(("media:content@url", url.into()));
+            fields.extend(channel.enclosures.then(|| ("link@href", url.into())));
+        }
+        fields.push(("media:thumbnail@url", url.into()));
+    }
+    fields
 }
 
 fn links(channel: &Channel) -> Vec<Link> {

@@ -1,14 +1,15 @@
-//! Every document of a feed in every format, checked by reading it back.
+//! Which documents a feed has, and what a published one holds.
 
 use std::collections::BTreeSet;
 
 use url::Url;
 
 use super::feed::{
-    self, Addresses, Archives, Channel, Feed, FileNames, Format, Place, Seen, Settings, Shown, paginate,
+    self, Addresses, Archives, Channel, Feed, FileNames, Format, Place, Seen, Settings, Shown, clean_line,
+    paginate,
 };
 use super::{atom, json_feed, rss};
-use crate::domain::{Gravity, Problem, Site};
+use crate::domain::Site;
 
 /// One document of a feed, before it is written in its formats.
 #[derive(Debug, Clone)]
@@ -30,7 +31,8 @@ pub fn sheets<'a>(
 ) -> (Vec<Sheet<'a>>, usize) {
     let keep_old = keeps_old(settings, feed);
     let base = settings.id_base.as_ref().unwrap_or(&site.url);
-    let author = settings.author.as_deref().unwrap_or(&site.title);
+    let author = clean_line(settings.author.as_deref().unwrap_or(&site.title));
+    let rights = settings.rights.as_deref().map(clean_line);
     let image = |reference: &Option<String>| site.resolve(&site.url, reference.as_deref()?);
     let channel = |entries: Vec<Shown<'a>>, place: Place| Channel {
         id: format!("{base}#{}", feed.key),
@@ -38,8 +40,8 @@ pub fn sheets<'a>(
         description: feed.description.clone(),
         home: &site.url,
         language: feed.language,
-        author,
-        rights: settings.rights.as_deref(),
+        author: author.clone(),
+        rights: rights.clone(),
         icon: image(&settings.icon),
         favicon: image(&settings.favicon),
         logo: image(&settings.logo),
@@ -84,16 +86,6 @@ pub fn shown<'a>(settings: &Settings, feeds: &[Feed<'a>]) -> BTreeSet<&'a str> {
     feeds.iter().flat_map(of_feed).map(|entry| entry.guid.as_str()).collect()
 }
 
-/// The octets of a document.
-#[must_use]
-pub fn write(channel: &Channel, format: Format) -> Vec<u8> {
-    match format {
-        Format::Rss => rss::write(channel),
-        Format::Atom => atom::write(channel),
-        Format::Json => json_feed::write(channel),
-    }
-}
-
 /// The entries of a document that this program or another one wrote.
 ///
 /// # Errors
@@ -113,64 +105,4 @@ pub fn mark(format: Format) -> &'static str {
         Format::Rss | Format::Atom => "<generator>parution</generator>",
         Format::Json => "\"name\": \"parution\"",
     }
-}
-
-/// The first control character but line feed and tab. Looks at octets first, and at all of a part
-/// before it decides, because sound documents are the rule and processors then take many at a
-/// time. C1 controls are C2 80 to C2 9F.
-fn first_control(text: &str) -> Option<char> {
-    let is_c0 = |octet: u8| (octet < b' ' && octet != b'\n' && octet != b'\t') || octet == 0x7f;
-    let octets = text.as_bytes();
-    let c0 = octets.chunks(4096).any(|part| part.iter().fold(false, |found, octet| found | is_c0(*octet)));
-    let c1 = || memchr::memchr_iter(0xc2, octets).any(|at| octets[at + 1] < 0xa0);
-    if !c0 && !c1() {
-        return None;
-    }
-    text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
-}
-
-/// Reads a document back and holds it against what it was to say. Nothing is published that fails
-/// here; a failure names the article whose entry is at fault where there is one.
-///
-/// # Errors
-/// The first fault.
-pub fn check(channel: &Channel, format: Format, octets: &[u8]) -> Result<(), Box<Problem>> {
-    let fault = |source: Option<&std::path::Path>, what: String| {
-        Box::new(Problem {
-            path: source.map_or_else(|| "_config.yml".into(), ToOwned::to_owned),
-            line: None,
-            gravity: Gravity::Error,
-            what: format!("the {} feed «{}» would be faulty: {what}", format.name(), channel.title),
-            remedy: "nothing was published and the old feeds stay; simplify this text, and report the \
-                     fault to the makers of parution"
-                .to_owned(),
-        })
-    };
-    let text = std::str::from_utf8(octets).map_err(|error| fault(None, error.to_string()))?;
-    if let Some(c) = first_control(text) {
-        return Err(fault(None, format!("it holds the control character U+{:04X}", u32::from(c))));
-    }
-    let seen = read(octets, format).map_err(|error| fault(None, error))?;
-    if seen.len() != channel.entries.len() {
-        let what = format!("{} entries are read back, not {}", seen.len(), channel.entries.len());
-        return Err(fault(None, what));
-    }
-    for (seen, shown) in seen.iter().zip(&channel.entries) {
-        let entry = shown.entry;
-        let source = Some(entry.source.as_path());
-        let guid = if format == Format::Atom { entry.atom_id(channel.home) } else { entry.guid.clone() };
-        if seen.guid != guid {
-            return Err(fault(source, format!("its id {guid:?} is read back as {:?}", seen.guid)));
-        }
-        if seen.title != entry.title {
-            return Err(fault(source, format!("its title is read back as {:?}", seen.title)));
-        }
-        if seen.link != entry.link.as_str() || !matches!(entry.link.scheme(), "http" | "https") {
-            return Err(fault(source, format!("its link is read back as {:?}", seen.link)));
-        }
-        if seen.html.trim() != shown.html().trim() {
-            return Err(fault(source, "its text is read back as another one".to_owned()));
-        }
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@
 //! octets.
 
 mod archive;
+mod astray;
 mod changes;
 mod clean;
 mod entry;
@@ -21,6 +22,7 @@ mod stamps;
 pub use archive::{Page, Pages, paginate, shown};
 pub use changes::objections;
 pub use clean::{clean_html, clean_text};
+pub(super) use entry::clean_line;
 pub use entry::{Category, Entry, Picture, Scheme, escaped};
 pub use names::{FileNames, NameError};
 pub use plan::{Feed, plan};
@@ -76,8 +78,8 @@ pub struct Channel<'a> {
     pub home: &'a Url,
     pub language: &'a Language,
     /// Who answers for entries that name nobody.
-    pub author: &'a str,
-    pub rights: Option<&'a str>,
+    pub author: String,
+    pub rights: Option<String>,
     /// Square, at least 512 pixels (JSON Feed 1.1).
     pub icon: Option<Url>,
     /// Square, at least 64 pixels (JSON Feed 1.1).
@@ -104,10 +106,10 @@ pub struct Shown<'a> {
     pub full: bool,
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
     /// The HTML of this entry here.
     #[must_use]
-    pub fn html(&self) -> &str {
+    pub fn html(&self) -> &'a str {
         if self.full { &self.entry.content } else { &self.entry.brief }
     }
 }

@@ -3,13 +3,14 @@
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::draft::Frame;
 use super::feed::{Channel, Format, Seen, Shown};
 
-/// The document, UTF-8, ending in a line feed.
+/// The document around its entries, UTF-8, ending in a line feed.
 #[must_use]
-pub fn write(channel: &Channel) -> Vec<u8> {
+pub fn frame(channel: &Channel) -> Frame {
     let document = Document {
-        version: "https://jsonfeed.org/version/1.1",
+        version: VERSION,
         title: &channel.title,
         home_page_url: channel.home.as_str(),
         feed_url: channel.place.own.of(Format::Json).map(url::Url::as_str),
@@ -17,15 +18,35 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         next_url: channel.place.previous.as_ref().and_then(|it| it.of(Format::Json)).map(url::Url::as_str),
         icon: channel.icon.as_ref().map(url::Url::as_str),
         favicon: channel.favicon.as_ref().map(url::Url::as_str),
-        authors: vec![Author { name: channel.author }],
+        authors: vec![Author { name: &channel.author }],
         language: channel.language.tag(),
         generator: Generator { name: super::xml::GENERATOR },
         hubs: channel.hubs.iter().map(|hub| Hub { r#type: "WebSub", url: hub.as_str() }).collect(),
-        items: channel.entries.iter().map(|shown| item(channel, *shown)).collect(),
+        items: Vec::new(),
     };
-    let mut out = serde_json::to_vec_pretty(&document).expect("strings, numbers and lists are always JSON");
-    out.push(b'\n');
-    out
+    let text = written(&document);
+    // The list is its last part.
+    let head = text.strip_suffix("]\n}").expect("it ends in an empty list").to_owned();
+    let (before, behind) = if channel.entries.is_empty() { ("", "") } else { ("\n    ", "\n  ") };
+    Frame { head: head + before, between: ",\n    ", tail: format!("{behind}]\n}}\n") }
+}
+
+/// One entry as it stands in a document of this language.
+#[must_use]
+pub fn piece(channel: &Channel, shown: Shown) -> String {
+    #[derive(Serialize)]
+    struct Alone<'a> {
+        items: [JsonItem<'a>; 1],
+    }
+    let text = written(&Alone { items: [item(channel, shown)] });
+    let item = text.strip_prefix("{\n  \"items\": [\n    ").and_then(|text| text.strip_suffix("\n  ]\n}"));
+    item.expect("it stands alone in its list").to_owned()
+}
+
+const VERSION: &str = "https://jsonfeed.org/version/1.1";
+
+fn written(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("strings, numbers and lists are always JSON")
 }
 
 /// Reads what another run wrote, or another program.
@@ -60,7 +81,7 @@ fn item<'a>(channel: &Channel, shown: Shown<'a>) -> JsonItem<'a> {
         id: &entry.guid,
         url: entry.link.as_str(),
         title: &entry.title,
-        content_html: if shown.full { &entry.content } else { &entry.brief },
+        content_html: shown.html(),
         summary: &entry.summary,
         image: entry.image.as_ref().map(|image| image.url.as_str()),
         date_published: entry.published.to_rfc3339(),

@@ -3,6 +3,7 @@
 pub mod atom;
 pub mod digest;
 pub mod documents;
+pub mod draft;
 pub mod feed;
 pub mod host;
 pub mod inspection;
@@ -12,6 +13,7 @@ pub mod notice;
 pub mod opml;
 pub mod pages;
 pub mod preview_page;
+pub mod proof;
 pub mod reading_page;
 pub mod rss;
 pub mod words;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::feed::{Feed, Format, escaped};
+use super::feed::{Feed, Format, clean_line, escaped};
 use crate::domain::Site;
 
 /// The list, one outline a feed, for import into a reader: its RSS, else its Atom document.
@@ -10,7 +10,7 @@ use crate::domain::Site;
 pub fn write(site: &Site, feeds: &[Feed]) -> Vec<u8> {
     let mut out =
         String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<opml version=\"2.0\">\n<head>\n");
-    let _ = writeln!(out, "<title>{}</title>", escaped(&site.title));
+    let _ = writeln!(out, "<title>{}</title>", escaped(&clean_line(&site.title)));
     let newest = feeds.iter().flat_map(|feed| &feed.entries).map(|entry| entry.updated).max();
     if let Some(date) = newest {
         let _ = writeln!(out, "<dateModified>{}</dateModified>", date.format("%a, %d %b %Y %H:%M:%S %z"));

@@ -8,8 +8,10 @@ use rss::extension::dublincore::DublinCoreExtension;
 use rss::extension::{Extension, ExtensionMap};
 use rss::{Category, Enclosure, Guid, Image, Item};
 
+use super::draft::Frame;
 use super::feed::{Channel, Format, Seen, Shown};
-use super::{reading_page, xml};
+use super::proof::{Dialect, Fields, Value};
+use super::xml;
 
 /// Stand in for `&` and `<` of titles until the document is written: noncharacters, which cleaned
 /// text never holds. The profile asks for `&#x26;` and `&#x3C;` there, because some readers
@@ -17,13 +19,16 @@ use super::{reading_page, xml};
 const AMPERSAND: char = '\u{fdd0}';
 const LESS_THAN: char = '\u{fdd1}';
 
-/// The document, UTF-8, ending in a line feed.
+/// The document around its entries, UTF-8, ending in a line feed.
 #[must_use]
-pub fn write(channel: &Channel) -> Vec<u8> {
+pub fn frame(channel: &Channel) -> Frame {
     let mut namespaces = BTreeMap::from([
         ("atom".to_owned(), "http://www.w3.org/2005/Atom".to_owned()),
         ("media".to_owned(), xml::MEDIA.to_owned()),
     ]);
+    if !channel.entries.is_empty() {
+        namespaces.insert("content".to_owned(), "http://purl.org/rss/1.0/modules/content/".to_owned());
+    }
     let mut extensions = ExtensionMap::new();
     for (rel, url) in channel.relations(Format::Rss) {
         let mut attributes = vec![("href", url.to_string()), ("rel", rel.to_owned())];
@@ -45,7 +50,7 @@ pub fn write(channel: &Channel) -> Vec<u8> {
         link: channel.home.to_string(),
         description: channel.description.clone(),
         language: Some(channel.language.tag().to_owned()),
-        copyright: channel.rights.map(ToOwned::to_owned),
+        copyright: channel.rights.clone(),
         last_build_date: (!channel.entries.is_empty()).then(|| rfc_822(&channel.updated)),
         generator: Some(xml::GENERATOR.to_owned()),
         docs: Some("https://www.rssboard.org/rss-specification".to_owned()),
@@ -56,27 +61,37 @@ pub fn write(channel: &Channel) -> Vec<u8> {
             ..Image::default()
         }),
         dublin_core_ext: Some(DublinCoreExtension {
-            creators: vec![channel.author.to_owned()],
+            creators: vec![channel.author.clone()],
             ..DublinCoreExtension::default()
         }),
-        items: channel.entries.iter().map(|shown| item(channel, *shown)).collect(),
         extensions,
         namespaces,
         ..rss::Channel::default()
     };
-    // Writing into memory cannot fail.
-    let written = document.pretty_write_to(Vec::new(), b' ', 0).expect("a Vec takes every octet");
-    let text = String::from_utf8(written).expect("the library writes UTF-8");
-    let body = text.split_once("?>").map_or(text.as_str(), |(_, body)| body).trim_start();
-    let mut out =
-        xml::prologue(channel.place.own.of(Format::Rss), channel.stylesheet.filter(|_| !is_archive));
-    let body = body.replace(AMPERSAND, "&#x26;").replace(LESS_THAN, "&#x3C;");
-    out.extend_from_slice(body.as_bytes());
-    if let (false, Some(_), Some(own)) = (is_archive, channel.stylesheet, channel.place.own.of(Format::Rss)) {
-        xml::insert_before(&mut out, &["<item>", "</channel>"], &reading_page::page(channel, own));
+    let octets = written(&document, 1_024);
+    let text = xml::text(&octets);
+    let body = text.split_once("?>").map_or(&*text, |(_, body)| body).trim_start();
+    xml::frame(channel, Format::Rss, &body.replace(AMPERSAND, "&#x26;").replace(LESS_THAN, "&#x3C;"))
+}
+
+/// One entry as it stands in a document of this language.
+#[must_use]
+pub fn piece(channel: &Channel, shown: Shown) -> String {
+    let document = rss::Channel { items: vec![item(channel, shown)], ..rss::Channel::default() };
+    let octets = written(&document, shown.html().len() + 4_096);
+    let text = xml::text(&octets);
+    let (begin, end) = (text.find("<item>"), text.rfind("</item>"));
+    let item = &text[begin.expect("it begins")..end.expect("it ends") + "</item>".len()];
+    if shown.entry.title.contains(['&', '<']) {
+        item.replace(AMPERSAND, "&#x26;").replace(LESS_THAN, "&#x3C;")
+    } else {
+        item.to_owned()
     }
-    out.push(b'\n');
-    out
+}
+
+fn written(document: &rss::Channel, about: usize) -> Vec<u8> {
+    // Writing into memory cannot fail.
+    document.pretty_write_to(Vec::with_capacity(about), b' ', 0).expect("a Vec takes every octet")
 }
 
 /// Reads what another run wrote, or another program.
@@ -155,6 +170,66 @@ fn item(channel: &Channel, shown: Shown) -> Item {
         dublin_core_ext: says_something.then_some(dublin_core),
         ..Item::default()
     }
+}
+
+/// What the self-check holds.
+pub const DIALECT: Dialect = Dialect {
+    path: &["rss", "channel", "item"],
+    held: &[
+        "title",
+        "link",
+        "description",
+        "guid",
+        "pubDate",
+        "atom:updated",
+        "content:encoded",
+        "category",
+        "dc:creator",
+        "atom:link@href",
+        "enclosure@url",
+        "media:content@url",
+        "media:thumbnail@url",
+    ],
+};
+
+/// What the document itself is to say.
+#[must_use]
+pub fn said<'a>(channel: &'a Channel) -> Fields<'a> {
+    let mut fields: Fields = vec![
+        ("title", channel.title.as_str().into()),
+        ("link", channel.home.as_str().into()),
+        ("description", channel.description.as_str().into()),
+        ("dc:creator", channel.author.as_str().into()),
+    ];
+    let links = channel.relations(Format::Rss).into_iter();
+    fields.extend(links.map(|(_, url)| ("atom:link@href", url.as_str().into())));
+    fields
+}
+
+/// What an entry is to say.
+#[must_use]
+pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
+    let entry = shown.entry;
+    let mut fields: Fields = vec![
+        ("title", entry.title.as_str().into()),
+        ("link", entry.link.as_str().into()),
+        ("description", super::feed::escaped(&entry.summary).into()),
+        ("guid", entry.guid.as_str().into()),
+        ("pubDate", Value::Rfc822(entry.published)),
+        ("atom:updated", Value::Rfc3339(entry.updated)),
+        ("content:encoded", shown.html().into()),
+    ];
+    fields.extend(entry.categories.iter().map(|category| ("category", category.term.as_str().into())));
+    fields.extend(entry.authors.iter().map(|name| ("dc:creator", name.as_str().into())));
+    if let Some(image) = &entry.image {
+        let url = image.url.as_str();
+        if image.file.is_some() {
+            fields.push(("media:content@url", url.into()));
+            fields.extend(channel.enclosures.then(|| ("enclosure@url", url.into())));
+        }
+        fields.push(("media:thumbnail@url", url.into()));
+    }
+    fields
 }
 
 fn title(text: &str) -> String {

@@ -1,11 +1,14 @@
 //! What the two XML formats share: the lines before the root, and the elements of other
 //! vocabularies.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use url::Url;
 
-use super::feed::Picture;
+use super::draft::Frame;
+use super::feed::{Channel, Format, Picture};
+use super::reading_page;
 
 /// RFC 5005.
 pub const HISTORY: &str = "http://purl.org/syndication/history/1.0";
@@ -22,26 +25,45 @@ pub struct Element {
     pub children: Vec<Element>,
 }
 
-/// The declaration, and the style sheet for people who open the feed in a browser.
-/// Its address is relative, so that a copy on a preview server or on disk looks the same.
-pub fn prologue(own: Option<&Url>, stylesheet: Option<&Url>) -> Vec<u8> {
+/// The frame that a library's document without entries makes: the declaration, the style sheet for
+/// people who open the feed in a browser and the page for them, and where the entries go. RFC 4287
+/// allows nothing behind the first entry, where the library writes foreign elements.
+pub fn frame(channel: &Channel, format: Format, document: &str) -> Frame {
+    let end = match format {
+        Format::Rss => "</channel>",
+        Format::Atom => "</feed>",
+        Format::Json => unreachable!("it is no XML"),
+    };
+    let (own, is_archive) = (channel.place.own.of(format), channel.place.current.is_some());
+    let stylesheet = channel.stylesheet.filter(|_| !is_archive);
+    let (before, behind) = document.split_at(document.rfind(end).expect("every document ends"));
+    let mut head = prologue(own, stylesheet);
+    head.push_str(before);
+    if let (Some(_), Some(own)) = (stylesheet, own) {
+        head.push_str(&reading_page::page(channel, own));
+    } else if is_archive && format == Format::Atom {
+        head.push_str("<fh:archive/>\n");
+    }
+    let line = if channel.entries.is_empty() { "" } else { "\n" };
+    Frame { head, between: "\n", tail: format!("{line}{behind}\n") }
+}
+
+/// What a library wrote. Its octets are looked at many at a time, as the standard library does not.
+pub fn text(octets: &[u8]) -> Cow<'_, str> {
+    let text = encoding_rs::UTF_8.decode_without_bom_handling_and_without_replacement(octets);
+    text.expect("the libraries write UTF-8")
+}
+
+/// The declaration, and the style sheet. Its address is relative, so that a copy on a preview server
+/// or on disk looks the same.
+fn prologue(own: Option<&Url>, stylesheet: Option<&Url>) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
     if let Some(url) = stylesheet {
         let near = own.and_then(|own| own.make_relative(url)).unwrap_or_else(|| url.to_string());
         let href = near.replace('&', "&amp;").replace('"', "&quot;").replace("?>", "%3F>");
         let _ = writeln!(out, "<?xml-stylesheet type=\"text/css\" href=\"{href}\"?>");
     }
-    out.into_bytes()
-}
-
-/// Puts an element before the first of the given tags that is there. Only the head of a document
-/// stands before them, whose text holds no `<`, so that the first one found is the tag itself.
-pub fn insert_before(document: &mut Vec<u8>, tags: &[&str], element: &str) {
-    let at =
-        tags.iter().find_map(|tag| document.windows(tag.len()).position(|window| window == tag.as_bytes()));
-    if let Some(at) = at {
-        document.splice(at..at, element.bytes());
-    }
+    out
 }
 
 /// The image of an entry: `media:content` with what its file says, and a thumbnail in it; the

@@ -115,6 +115,22 @@ fn two_feeds_never_share_a_file() {
 }
 
 #[test]
+fn what_kills_a_feed_may_stand_in_the_names_of_the_site_too() {
+    let mut site = site();
+    site.title = "Le\u{b} Journal\u{fffd}".to_owned();
+    site.description = "Nouvelles\u{85} &\u{0} analyses".to_owned();
+    site.collections[0].title = "Actualit\u{fdd0}\u{e9}s\n".to_owned();
+    let settings = Settings { rights: Some("Tous\u{8} droits".to_owned()), ..Settings::default() };
+    let entries = entries(&site, &settings, &hard_cases());
+    let files = build(&site, &settings, &entries);
+    for name in ["feed.xml", "atom.xml", "feed.json", "feed.actualites.xml"] {
+        let feed = feed_rs::parser::parse(file(&files, name)).unwrap();
+        assert!(feed.title.unwrap().content.starts_with("Le Journal"), "{name}");
+    }
+    assert!(text(&files, "feed.actualites.xml").contains("Actualités"));
+}
+
+#[test]
 fn an_empty_site_still_has_a_valid_feed() {
     let site = site();
     let settings = Settings::default();

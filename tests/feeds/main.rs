@@ -5,6 +5,7 @@ mod any_text;
 mod article;
 mod formats;
 mod lasting;
+mod proof;
 mod publication;
 mod run;
 
@@ -15,8 +16,9 @@ use parution::domain::{
     Article, Chapeau, Collection, Content, Guid, Html, Image, ImageFacts, ImageFormat, ImageSource, Language,
     Origin, Site, SitePath, Status,
 };
-use parution::render::documents::{check, sheets, write};
-use parution::render::feed::{Entry, Settings, plan, stamp};
+use parution::render::documents::sheets;
+use parution::render::draft::{Draft, Shelf};
+use parution::render::feed::{Entry, Format, Settings, plan, stamp};
 use url::Url;
 
 const HOME: &str = "https://www.example.org/";
@@ -109,13 +111,15 @@ impl Written {
 fn build(site: &Site, settings: &Settings, entries: &[Entry]) -> Vec<(String, Vec<u8>)> {
     let style = Url::parse(HOME).unwrap().join("feed.css").unwrap();
     let mut out = Vec::new();
-    for feed in plan(site, settings, entries).unwrap() {
-        for sheet in sheets(site, settings, Some(&style), &feed).0 {
-            for (format, name) in sheet.names.written() {
-                let octets = write(&sheet.channel, format);
-                check(&sheet.channel, format, &octets).unwrap_or_else(|fault| panic!("{name}: {fault}"));
-                out.push((name.to_owned(), octets));
-            }
+    let feeds = plan(site, settings, entries).unwrap();
+    let all: Vec<_> = feeds.iter().flat_map(|feed| sheets(site, settings, Some(&style), feed).0).collect();
+    for format in Format::ALL {
+        let shelf = Shelf::of(format, all.iter());
+        for sheet in &all {
+            let Some(name) = sheet.names.get(format) else { continue };
+            let draft = Draft::of(&sheet.channel, &shelf);
+            draft.check().unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            out.push((name.to_owned(), draft.text().into_bytes()));
         }
     }
     out

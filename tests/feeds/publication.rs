@@ -50,7 +50,7 @@ fn only_our_own_old_files_are_removed() {
     let mut publication = Publication::into_folder(root).unwrap();
     publication.stage("feed.kept.xml", b"<generator>parution</generator>").unwrap();
     let family = Family { folder: String::new(), prefix: "feed.".to_owned(), suffix: ".xml".to_owned() };
-    publication.retire(&family, "<generator>parution</generator>").unwrap();
+    publication.retire(&[(family, "<generator>parution</generator>")]).unwrap();
     let done = publication.commit().unwrap();
     assert_eq!(done.removed, [root.join("feed.old.xml")]);
     assert!(root.join("feed.theirs.xml").exists() && root.join("other.xml").exists());

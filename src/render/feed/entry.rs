@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use chrono::{DateTime, FixedOffset};
 use url::Url;
 
+use super::astray::first_relative;
 use super::stamps::text_hash;
 use super::{Full, Settings, clean_html, clean_text};
 use crate::domain::{Article, Content, Image, Language, Origin, Site};
@@ -36,6 +37,8 @@ pub struct Entry {
     pub image: Option<Picture>,
     /// The collection's name, for the feed of that collection.
     pub collection: String,
+    /// An address in its texts that leads nowhere from a feed reader: there should be none.
+    pub astray: Option<String>,
     /// Octets in the heaviest format, Atom, whose HTML is escaped once more: with its whole text,
     /// and with its chapeau only.
     weights: (usize, usize),
@@ -105,6 +108,7 @@ impl Entry {
             language: article.language.as_ref().unwrap_or(&site.language).clone(),
             image: None,
             collection: article.collection.clone(),
+            astray: None,
             weights: (0, 0),
             text_hash: text_hash(&title, article),
             source: article.source.clone(),
@@ -149,12 +153,13 @@ impl Entry {
             + self.categories.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
         self.weights = (frame + weight(&whole), frame + weight(&brief));
         self.image = content.image().map(Picture::of);
+        self.astray = first_relative(&whole).or_else(|| first_relative(&brief)).map(ToOwned::to_owned);
         self.content = whole;
         self.brief = brief;
     }
 
     /// Octets that it takes in the heaviest format.
-    pub(super) fn weight(&self, full: bool) -> usize {
+    pub(in crate::render) fn weight(&self, full: bool) -> usize {
         if full { self.weights.0 } else { self.weights.1 }
     }
 
@@ -330,16 +335,15 @@ fn paragraph(text: &str) -> String {
 
 /// Octets of a text, escaped for XML.
 fn weight(text: &str) -> usize {
-    const OCTETS: [usize; 256] = {
-        let mut octets = [1; 256];
-        octets[b'&' as usize] = 5;
-        octets[b'<' as usize] = 4;
-        octets[b'>' as usize] = 4;
-        octets[b'"' as usize] = 6;
-        octets[b'\'' as usize] = 6;
-        octets
+    // What an octet becomes longer by. Parts are so short that one octet holds their sum.
+    let longer = |octet: u8| match octet {
+        b'&' => 4,
+        b'<' | b'>' => 3,
+        b'"' | b'\'' => 5,
+        _ => 0_u8,
     };
-    text.bytes().map(|octet| OCTETS[usize::from(octet)]).sum()
+    let part = |part: &[u8]| part.iter().fold(0_u8, |sum, octet| sum.wrapping_add(longer(*octet)));
+    text.len() + text.as_bytes().chunks(32).map(|octets| usize::from(part(octets))).sum::<usize>()
 }
 
 /// Text as HTML spells it, in an element or in a double-quoted attribute.
@@ -351,19 +355,23 @@ pub fn escaped(text: &str) -> String {
 }
 
 fn push_escaped(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"']) {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        out.push_str(match from.as_bytes()[0] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            _ => "&quot;",
+        });
+        rest = &from[1..];
     }
+    out.push_str(rest);
 }
 
 /// Plain text on one line, single blanks between words; no-break spaces stay.
-pub(super) fn clean_line(text: &str) -> String {
+pub(in crate::render) fn clean_line(text: &str) -> String {
     let text = clean_text(text);
     text.split([' ', '\t', '\n', '\u{2028}', '\u{2029}'])
         .filter(|word| !word.is_empty())

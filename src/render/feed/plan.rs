@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::archive::newest_first;
+use super::entry::clean_line;
 use super::{Entry, FileNames, NameError, Scheme, Settings, Slugs};
 use crate::domain::{Language, Site};
 use crate::render::words::Words;
@@ -38,12 +39,12 @@ pub fn plan<'a>(
         entries.iter().filter(|entry| !settings.without.contains(&entry.collection)).collect();
     newest_first(&mut all);
 
-    let description =
-        if site.description.trim().is_empty() { site.title.clone() } else { site.description.clone() };
+    let title = &clean_line(&site.title);
+    let description = clean_line(&site.description);
     let mut feeds = vec![Feed {
         key: "all".to_owned(),
-        title: site.title.clone(),
-        description,
+        title: title.clone(),
+        description: if description.is_empty() { title.clone() } else { description },
         language: &site.language,
         names: settings.all.clone(),
         entries: all.clone(),
@@ -63,8 +64,8 @@ pub fn plan<'a>(
         if !own.is_empty() {
             feeds.push(Feed {
                 key: format!("collection-{}", collection.name),
-                title: (words.topic_title)(&site.title, &collection.title),
-                description: (words.topic_description)(&collection.title, &site.title),
+                title: (words.topic_title)(title, &clean_line(&collection.title)),
+                description: (words.topic_description)(&clean_line(&collection.title), title),
                 language: &site.language,
                 names,
                 entries: own,
@@ -83,8 +84,8 @@ pub fn plan<'a>(
         for topic in by_topic(&all, terms) {
             feeds.push(Feed {
                 key: format!("{kind}-{}", topic.slug),
-                title: (words.topic_title)(&site.title, topic.name),
-                description: (words.topic_description)(topic.name, &site.title),
+                title: (words.topic_title)(title, topic.name),
+                description: (words.topic_description)(topic.name, title),
                 language: &site.language,
                 names: names.for_slug(&topic.slug),
                 entries: topic.entries,
@@ -105,8 +106,8 @@ pub fn plan<'a>(
             let (words, name) = (&words.feeds, if spoken { words.feeds.this_language } else { topic.name });
             feeds.push(Feed {
                 key: format!("language-{}", topic.slug),
-                title: (words.topic_title)(&site.title, name),
-                description: (words.topic_description)(name, &site.title),
+                title: (words.topic_title)(title, name),
+                description: (words.topic_description)(name, title),
                 language,
                 names: names.for_slug(&topic.slug),
                 entries: topic.entries,
