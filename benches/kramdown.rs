@@ -3,6 +3,9 @@
 //! Run with `cargo bench --bench kramdown`. The hostile texts must stay linear: twice the length,
 //! twice the time.
 
+#[path = "../tests/support/hostile.rs"]
+mod hostile;
+
 use std::path::Path;
 
 use divan::counter::BytesCount;
@@ -71,49 +74,13 @@ fn the_plain_text_of_an_article(bencher: Bencher) {
     bencher.bench(|| plain_text(black_box(&html)));
 }
 
-/// Texts that are quadratic, or worse, where a reader is not careful.
-const HOSTILE: [&str; 32] = [
-    "*a ",
-    "*a _b **c __d ",
-    "[",
-    "[a](b",
-    "![a",
-    "` `` ``` ",
-    "> ",
-    "- ",
-    "<b>",
-    "<div>",
-    "<!-- ",
-    "{: a ",
-    "{: a\n",
-    "{::comment}\n",
-    "~~a ",
-    "$$ a $",
-    "\"'a",
-    "|a\n",
-    "&a",
-    "</div>",
-    "<a b='",
-    "[a]: b\n",
-    "[^a]",
-    "*[a]: b\n",
-    "1. a\n\n",
-    "# a\n",
-    "```a\n",
-    "<p>",
-    "{::nomarkdown}",
-    "**a <b>c ",
-    "[a](",
-    "<!-- a\n\n",
-];
-
-#[divan::bench(args = HOSTILE, sample_count = 1, sample_size = 1)]
+#[divan::bench(args = hostile::TEXTS, sample_count = 1, sample_size = 1)]
 fn a_hostile_text_of_500_kb(bencher: Bencher, part: &str) {
     let text = part.repeat(500_000 / part.len());
     bencher.bench(|| rendered(black_box(&text)).html.as_str().len());
 }
 
-#[divan::bench(args = HOSTILE, sample_count = 1, sample_size = 1)]
+#[divan::bench(args = hostile::TEXTS, sample_count = 1, sample_size = 1)]
 fn a_hostile_text_of_1_mb(bencher: Bencher, part: &str) {
     let text = part.repeat(1_000_000 / part.len());
     bencher.bench(|| rendered(black_box(&text)).html.as_str().len());

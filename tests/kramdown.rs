@@ -1,5 +1,7 @@
 //! parution's reading of Markdown: the snippets, the addresses, the safety.
 
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "support/page.rs"]
 mod page;
 #[path = "support/snippets.rs"]
@@ -457,45 +459,7 @@ proptest::proptest! {
 fn reading_takes_time_in_proportion_to_the_length() {
     // Each of these is quadratic, or worse, for a careless reader; all together take a second or two
     // without optimisation, and would take hours.
-    for part in [
-        "*a ",
-        "*a _b **c __d ",
-        "[",
-        "[a](b",
-        "[a](",
-        "![a",
-        "` `` ``` ",
-        "> ",
-        "- ",
-        "<b>",
-        "<div>",
-        "<!-- ",
-        "<!-- a\n\n",
-        "{: a ",
-        "{: a\n",
-        "{::comment}\n",
-        "~~a ",
-        "$$ a $",
-        "\"'a",
-        "|a\n",
-        "|<code ",
-        "&a",
-        "</div>",
-        "<a b='",
-        "[a]: b\n",
-        "[^a]",
-        "*[a]: b\n",
-        "1. a\n\n",
-        "# a\n",
-        "```a\n",
-        "<p>",
-        "**a <b>c ",
-        "* \t \t",
-        "<? ",
-        "{% raw %}",
-        "{{ a",
-        "a |\n",
-    ] {
+    for part in hostile::TEXTS {
         let text = part.repeat(60_000 / part.len());
         assert_is_safe(&rendered(&text), &text);
     }

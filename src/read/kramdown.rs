@@ -18,11 +18,13 @@
 pub mod attributes;
 mod blocks;
 mod definitions;
+mod emphasis;
 pub mod entities;
 mod extension;
 mod footnotes;
 mod heading_id;
 mod html;
+mod inline;
 mod lines;
 mod links;
 mod list;

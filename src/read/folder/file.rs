@@ -131,6 +131,8 @@ fn parsed(text: &str, source: &str) -> Result<Map, Problem> {
             "remove the invisible character"
         } else if what.contains("limit exceeded") || what.contains("open [") {
             "write it plainly, without anchors and deep brackets"
+        } else if what.contains("another column") {
+            "begin all keys in the same column"
         } else if what.starts_with("it is ") {
             "write `title: …` and `date: …`, each on its own line"
         } else if what.contains("cannot start any token") && text.contains('\t') {

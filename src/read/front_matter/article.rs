@@ -1,5 +1,7 @@
 //! Front matter to [`Article`].
 
+mod lists;
+
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
@@ -7,9 +9,7 @@ use url::Url;
 
 use super::block::YAML_LINE;
 use super::{Block, Fields, Written, label, one_line, parse_date};
-use crate::domain::{
-    Article, ArticleId, Attachment, Event, Gravity, Guid, Language, Problem, Site, SitePath, Status,
-};
+use crate::domain::{Article, ArticleId, Gravity, Guid, Language, Problem, Site, Status};
 use crate::read::permalink::{self, Values};
 use crate::read::site_config::{Rules, is_false, is_true};
 use crate::read::words;
@@ -41,11 +41,8 @@ pub struct Place<'a> {
     pub in_draft_folder: bool,
 }
 
-/// Limits that keep one article from filling a feed or a letter.
+/// The longest title, in characters.
 const MAX_TITLE: usize = 300;
-const MAX_TAGS: usize = 50;
-const MAX_TAG: usize = 100;
-const MAX_ATTACHMENTS: usize = 50;
 
 /// Makes an article of the front matter `map` of `block`. Faults go to `problems`; `None` when one
 /// of them leaves the article out.
@@ -434,134 +431,9 @@ impl<'a> Keys<'a, '_> {
         }
         target
     }
-
-    fn categories(&mut self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.place.above.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        // Jekyll reads `category: One two` as one and `categories: one two` as two.
-        let singular = self.map.text("category").map(str::to_owned);
-        all.extend(singular);
-        let (found, key) = self.words(&self.reader.fields.categories);
-        all.extend(found);
-        self.tidy(all, key)
-    }
-
-    fn tags(&mut self) -> Vec<String> {
-        let mut all: Vec<String> = self.map.text("tag").map(str::to_owned).into_iter().collect();
-        let (found, key) = self.words(&self.reader.fields.tags);
-        all.extend(found);
-        self.tidy(all, key)
-    }
-
-    fn words(&self, keys: &'a [String]) -> (Vec<String>, &'a str) {
-        match self.first_or_default(keys) {
-            Some((key, Node::Text(text))) => (text.split_whitespace().map(str::to_owned).collect(), key),
-            Some((key, Node::List(items))) => {
-                (items.iter().filter_map(Node::text).map(str::to_owned).collect(), key)
-            }
-            Some((key, _)) => (Vec::new(), key),
-            None => (Vec::new(), &keys[0]),
-        }
-    }
-
-    fn tidy(&mut self, words: Vec<String>, key: &str) -> Vec<String> {
-        let mut tidy: Vec<String> = Vec::with_capacity(words.len().min(MAX_TAGS));
-        for word in words {
-            let word = label(&word, MAX_TAG);
-            if word.is_empty() || tidy.iter().any(|old| old.eq_ignore_ascii_case(&word)) {
-                continue;
-            }
-            if tidy.len() == MAX_TAGS {
-                self.warn(
-                    key,
-                    format!("there are over {MAX_TAGS} {key}; the rest is left out"),
-                    "keep those that help a reader find the article",
-                );
-                break;
-            }
-            tidy.push(word);
-        }
-        tidy
-    }
-
-    fn authors(&mut self) -> Vec<String> {
-        let name = |node: &Node| match node {
-            Node::Text(text) => Some(label(text, MAX_TAG)),
-            Node::Map(map) => map.text("name").map(|text| label(text, MAX_TAG)),
-            _ => None,
-        };
-        let names: Vec<String> = match self.first_or_default(&self.reader.fields.authors) {
-            Some((_, Node::List(items))) => items.iter().filter_map(name).take(MAX_TAGS).collect(),
-            Some((_, node)) => name(node).into_iter().collect(),
-            None => Vec::new(),
-        };
-        names.into_iter().filter(|name| !name.is_empty()).collect()
-    }
-
-    fn event(&mut self) -> Option<Event> {
-        let fields = self.reader.fields;
-        let start = self.optional_date(&fields.event_start);
-        let end = self.optional_date(&fields.event_end);
-        if start.is_none() && end.is_none() {
-            return None;
-        }
-        let place = self.first(&fields.event_place).and_then(Node::text).unwrap_or_default();
-        Some(Event { start, end, place: label(place, 200) })
-    }
-
-    fn attachments(&mut self) -> Vec<Attachment> {
-        let mut all: Vec<Attachment> = Vec::new();
-        for key in &self.reader.fields.attachments {
-            let Some(node) = self.map.get(key) else { continue };
-            let items = node.list().unwrap_or(std::slice::from_ref(node));
-            for item in items.iter().take(MAX_ATTACHMENTS) {
-                let (target, name) = match item {
-                    Node::Text(path) => (Some(path.as_str()), None),
-                    Node::Map(map) => (map.text("file").or_else(|| map.text("lien")), map.text("nom")),
-                    _ => (None, None),
-                };
-                let Some(target) = target.map(str::trim).filter(|t| !t.is_empty()) else { continue };
-                match self.file_url(target) {
-                    Some(url) => {
-                        let name = name.map(|n| label(n, 200)).filter(|n| !n.is_empty());
-                        let name = name.unwrap_or_else(|| file_name(&url));
-                        if !all.iter().any(|old| old.url == url) {
-                            all.push(Attachment { name, url });
-                        }
-                    }
-                    None => self.warn(
-                        key,
-                        format!(
-                            "the attachment `{}` is neither a web address nor a file of the site",
-                            one_line(target, 80)
-                        ),
-                        "write `https://…` or a path such as `/uploads/document.pdf`",
-                    ),
-                }
-            }
-        }
-        all
-    }
-
-    fn file_url(&self, target: &str) -> Option<Url> {
-        if target.starts_with("https://") || target.starts_with("http://") {
-            return Url::parse(target).ok();
-        }
-        let decoded = percent_decode_str(target).decode_utf8().ok()?;
-        if target.contains(':') || target.starts_with("//") {
-            return None;
-        }
-        SitePath::parse(&decoded)?;
-        self.reader.site.url.join(&format!("/{}", target.trim_start_matches('/'))).ok()
-    }
 }
 
 /// Without an offset a date is read in the site's own zone, which is what editors mean.
 const DATE_REMEDY: &str = "write year, month, day and hour, such as `2021-03-15 09:00:00`: the hour is that of the site's time zone";
 
 type Date = chrono::DateTime<chrono::FixedOffset>;
-
-fn file_name(url: &Url) -> String {
-    let last = url.path().rsplit('/').next().unwrap_or_default();
-    one_line(&percent_decode_str(last).decode_utf8_lossy(), 200)
-}
