@@ -198,6 +198,15 @@ pub(super) fn soft_count(count: u32, last: Option<i64>, previous: Option<i64>, d
     }
 }
 
+/// A returned letter as it stands in its reader's history: the event, and its detail.
+pub(super) fn bounce_in_words(bounce: Bounce, digest: DigestId, in_a_row: u32) -> (&'static str, String) {
+    match bounce {
+        Bounce::Hard => ("bounced", format!("no. {digest}: for good")),
+        Bounce::Soft => ("bounced", format!("no. {digest}: for now, {in_a_row} in a row")),
+        Bounce::Complaint => ("complained", format!("no. {digest}")),
+    }
+}
+
 /// How a settled letter is kept: its state's word, and when it is due again. `now` where nothing is.
 pub(super) fn settled(state: &DeliveryState, now: DateTime<Utc>) -> (&'static str, DateTime<Utc>) {
     match state {

@@ -10,10 +10,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use postgres::Row;
 
+use super::membership::write_down;
 use super::subscribers::email;
 use super::{Begin, PostgresLedger, Session, Sql, text};
 use crate::domain::{Bounce, DigestId, Language, SubscriberId, Tally};
-use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
+use crate::ledger::deliveries::{bounce_in_words, last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
     Brake, Claim, Claimer, Deliveries, Dot, Fate, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step,
     Trouble, Verdict, instant, millis,
@@ -508,27 +509,27 @@ fn suppress(
     bounce: Bounce,
     now: DateTime<Utc>,
 ) -> Sql<bool> {
-    let standing = match bounce {
-        Bounce::Hard => "bouncing",
-        Bounce::Complaint => "complained",
-        Bounce::Soft => {
-            let row = session.query_one(
-                "SELECT soft_bounces, soft_digest,
+    let mut in_a_row = 0;
+    if bounce == Bounce::Soft {
+        let row = session.query_one(
+            "SELECT soft_bounces, soft_digest,
                         (SELECT max(digest) FROM delivery WHERE subscriber = $1 AND digest < $2)
                  FROM subscriber WHERE id = $1 FOR UPDATE",
-                &[&subscriber.0, &digest.0],
-            )?;
-            let count = row.try_get::<_, i64>(0)? as u32;
-            let count = soft_count(count, row.try_get(1)?, row.try_get(2)?, digest.0);
-            session.execute(
-                "UPDATE subscriber SET soft_bounces = $2, soft_digest = $3 WHERE id = $1",
-                &[&subscriber.0, &i64::from(count), &digest.0],
-            )?;
-            if count < SOFT_BOUNCES {
-                return Ok(false);
-            }
-            "bouncing"
-        }
+            &[&subscriber.0, &digest.0],
+        )?;
+        let count = row.try_get::<_, i64>(0)? as u32;
+        in_a_row = soft_count(count, row.try_get(1)?, row.try_get(2)?, digest.0);
+        session.execute(
+            "UPDATE subscriber SET soft_bounces = $2, soft_digest = $3 WHERE id = $1",
+            &[&subscriber.0, &i64::from(in_a_row), &digest.0],
+        )?;
+    }
+    let (event, detail) = bounce_in_words(bounce, digest, in_a_row);
+    write_down(session, subscriber, now, event, &detail)?;
+    let standing = match bounce {
+        Bounce::Soft if in_a_row < SOFT_BOUNCES => return Ok(false),
+        Bounce::Soft | Bounce::Hard => "bouncing",
+        Bounce::Complaint => "complained",
     };
     let changed = session.execute(
         "UPDATE subscriber SET standing = $2, standing_at = $3

@@ -519,7 +519,7 @@ fn by_id(session: &mut Session, id: SubscriberId) -> Sql<Subscriber> {
     subscriber(&row)
 }
 
-fn write_down(
+pub(super) fn write_down(
     session: &mut Session,
     id: SubscriberId,
     now: DateTime<Utc>,

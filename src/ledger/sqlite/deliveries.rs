@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
+use super::membership::write_down;
 use crate::domain::{Bounce, DigestId, EmailAddress, Language, SubscriberId, Tally};
-use crate::ledger::deliveries::{last_words, settled, soft_count, tally_of, troubled};
+use crate::ledger::deliveries::{bounce_in_words, last_words, settled, soft_count, tally_of, troubled};
 use crate::ledger::{
     Brake, Claim, Claimer, Deliveries, Dot, Fate, InDoubt, LedgerError, Recovered, SOFT_BOUNCES, Step,
     Trouble, Verdict, instant, millis,
@@ -407,30 +408,30 @@ fn suppress(
     bounce: Bounce,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<bool> {
+    let mut in_a_row = 0;
+    if bounce == Bounce::Soft {
+        let (count, last): (u32, Option<i64>) = tx.query_row(
+            "SELECT soft_bounces, soft_digest FROM subscriber WHERE id = ?1",
+            [subscriber.0],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let before: Option<i64> = tx.query_row(
+            "SELECT max(digest) FROM delivery WHERE subscriber = ?1 AND digest < ?2",
+            params![subscriber.0, digest.0],
+            |row| row.get(0),
+        )?;
+        in_a_row = soft_count(count, last, before, digest.0);
+        tx.execute(
+            "UPDATE subscriber SET soft_bounces = ?2, soft_digest = ?3 WHERE id = ?1",
+            params![subscriber.0, in_a_row, digest.0],
+        )?;
+    }
+    let (event, detail) = bounce_in_words(bounce, digest, in_a_row);
+    write_down(tx, subscriber, now, event, &detail)?;
     let standing = match bounce {
-        Bounce::Hard => "bouncing",
+        Bounce::Soft if in_a_row < SOFT_BOUNCES => return Ok(false),
+        Bounce::Soft | Bounce::Hard => "bouncing",
         Bounce::Complaint => "complained",
-        Bounce::Soft => {
-            let (count, last): (u32, Option<i64>) = tx.query_row(
-                "SELECT soft_bounces, soft_digest FROM subscriber WHERE id = ?1",
-                [subscriber.0],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            let before: Option<i64> = tx.query_row(
-                "SELECT max(digest) FROM delivery WHERE subscriber = ?1 AND digest < ?2",
-                params![subscriber.0, digest.0],
-                |row| row.get(0),
-            )?;
-            let count = soft_count(count, last, before, digest.0);
-            tx.execute(
-                "UPDATE subscriber SET soft_bounces = ?2, soft_digest = ?3 WHERE id = ?1",
-                params![subscriber.0, count, digest.0],
-            )?;
-            if count < SOFT_BOUNCES {
-                return Ok(false);
-            }
-            "bouncing"
-        }
     };
     let changed = tx
         .prepare_cached(

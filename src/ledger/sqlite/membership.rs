@@ -560,7 +560,7 @@ fn by_id(tx: &Transaction<'_>, id: SubscriberId) -> rusqlite::Result<Subscriber>
         .query_row([id.0], subscriber)
 }
 
-fn write_down(
+pub(super) fn write_down(
     tx: &Transaction<'_>,
     id: SubscriberId,
     now: DateTime<Utc>,
