@@ -4,7 +4,21 @@
 use std::time::Duration;
 
 /// The waits after failures in a row: soon at first, since many are a hiccup.
-const BACK_OFF: [u64; 7] = [1, 5, 30, 60, 120, 300, 600];
+const BACK_OFF: [Duration; 8] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(10),
+];
+
+/// The wait of one connection too many for a relay that has others open; twice as long for each
+/// that fails before one opens again.
+const FIRST_REST: Duration = Duration::from_millis(125);
+const LONGEST_REST: Duration = Duration::from_secs(8);
 
 /// Answers in a row that helped no letter before a relay counts as down.
 const TROUBLES: u32 = 5;
@@ -23,6 +37,8 @@ struct Relay {
     contact: Contact,
     failures: usize,
     troubles: u32,
+    /// Connections in a row that could not be opened beside others.
+    too_many: u32,
     rest_until: Duration,
     worked_at: Option<Duration>,
 }
@@ -122,6 +138,7 @@ impl Relays {
         let relay = &mut self.relays[relay];
         relay.contact = Contact::Made;
         relay.worked_at = Some(at);
+        relay.too_many = 0;
     }
 
     /// A letter got an answer about itself, good or bad: the relay works.
@@ -138,7 +155,9 @@ impl Relays {
         let relay = &mut self.relays[relay];
         let works = relay.worked_at.is_some_and(|then| at.saturating_sub(then) < Duration::from_secs(10));
         if works && relay.contact == Contact::Made {
-            return Some(Duration::from_secs(2));
+            let rest = FIRST_REST.saturating_mul(2_u32.saturating_pow(relay.too_many));
+            relay.too_many += 1;
+            return Some(rest.min(LONGEST_REST));
         }
         relay.contact = Contact::None;
         relay.rest(at);
@@ -168,7 +187,7 @@ impl Relay {
     fn rest(&mut self, at: Duration) {
         let wait = BACK_OFF[self.failures.min(BACK_OFF.len() - 1)];
         self.failures += 1;
-        self.rest_until = at + Duration::from_secs(wait);
+        self.rest_until = at + wait;
     }
 }
 
@@ -203,13 +222,15 @@ mod tests {
         assert_eq!(relays.not_opened(0, s(0)), None);
         assert_eq!(relays.choose(0, s(0)), Choice::Use(1));
         relays.opened(1, s(0));
-        assert_eq!(relays.choose(0, s(2)), Choice::Use(0), "its own again, after one second");
+        assert_eq!(relays.choose(0, s(1)), Choice::Use(0), "its own again, after a moment");
+        relays.not_opened(0, s(1));
+        assert_eq!(relays.choose(0, s(1)), Choice::Use(1));
+        assert_eq!(relays.choose(0, s(2)), Choice::Use(0), "after a second");
         relays.not_opened(0, s(2));
-        assert_eq!(relays.choose(0, s(4)), Choice::Use(1));
         relays.not_opened(1, s(60));
         assert_eq!(relays.choose(0, s(60)), Choice::Use(0));
         relays.not_opened(0, s(60));
-        assert_eq!(relays.choose(0, s(60)), Choice::Wait(s(1)), "the second relay comes back first");
+        assert_eq!(relays.choose(0, s(60)), Choice::Wait(BACK_OFF[0]), "the second relay comes back first");
     }
 
     #[test]
@@ -217,8 +238,15 @@ mod tests {
         let mut relays = Relays::new(&[1], 5);
         relays.choose(0, s(0));
         relays.opened(0, s(0));
-        assert_eq!(relays.not_opened(0, s(1)), Some(s(2)));
+        let rests: Vec<_> = (0..5).filter_map(|_| relays.not_opened(0, s(1))).collect();
+        assert_eq!(rests, [125, 250, 500, 1000, 2000].map(Duration::from_millis));
         assert_eq!(relays.choose(0, s(1)), Choice::Use(0));
+        for _ in 0..100 {
+            relays.worked(0, s(2));
+            assert!(relays.not_opened(0, s(2)) <= Some(s(8)));
+        }
+        relays.opened(0, s(3));
+        assert_eq!(relays.not_opened(0, s(3)), Some(FIRST_REST), "a hiccup is soon over");
     }
 
     #[test]
