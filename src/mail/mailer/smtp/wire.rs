@@ -26,6 +26,8 @@ pub struct Wire<'m> {
     stream: Stream,
     arrived: Vec<u8>,
     hurry: &'m AtomicBool,
+    /// How long one read waits, as the socket was told.
+    slice: Duration,
     /// Behind the dot an answer is worth a moment even to a run that must end.
     pub patient: bool,
 }
@@ -59,10 +61,13 @@ impl<'m> Wire<'m> {
             match TcpStream::connect_timeout(&address, time_out) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(SLICE))?;
+                    stream.set_write_timeout(Some(SLICE))?;
                     return Ok(Self {
                         stream: Stream::Plain(stream),
                         arrived: Vec::with_capacity(512),
                         hurry,
+                        slice: SLICE,
                         patient: false,
                     });
                 }
@@ -87,7 +92,7 @@ impl<'m> Wire<'m> {
         let mut tls = rustls::StreamOwned::new(client, socket);
         let end = Instant::now() + time_out;
         tls.sock.set_read_timeout(Some(SLICE))?;
-        tls.sock.set_write_timeout(Some(SLICE))?;
+        self.slice = SLICE;
         while tls.conn.is_handshaking() {
             match tls.conn.complete_io(&mut tls.sock) {
                 Ok(_) => {}
@@ -128,13 +133,24 @@ impl<'m> Wire<'m> {
                     return Err(Silence::Hurry);
                 }
             }
-            match self.stream.read(&mut octets, left.min(SLICE)) {
+            self.wait_at_most(left.min(SLICE)).map_err(Silence::Lost)?;
+            match self.stream.read(&mut octets) {
                 Ok(0) => return Err(Silence::Closed),
                 Ok(count) => self.arrived.extend_from_slice(&octets[..count]),
                 Err(e) if is_slice(&e) => {}
                 Err(e) => return Err(Silence::Lost(e)),
             }
         }
+    }
+
+    /// Tells the socket how long one read waits, where that changes: a call to the system each time
+    /// would be a third of all.
+    fn wait_at_most(&mut self, slice: Duration) -> io::Result<()> {
+        if slice != self.slice {
+            self.stream.socket()?.set_read_timeout(Some(slice))?;
+            self.slice = slice;
+        }
+        Ok(())
     }
 
     /// Writes everything; the time-out is for a wait without one octet of progress.
@@ -179,8 +195,7 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, octets: &mut [u8], wait: Duration) -> io::Result<usize> {
-        self.socket()?.set_read_timeout(Some(wait))?;
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(octets),
             Self::Tls(tls) => match tls.read(octets) {
@@ -193,7 +208,6 @@ impl Stream {
     }
 
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.socket()?.set_write_timeout(Some(SLICE))?;
         match self {
             Self::Plain(socket) => socket.write(octets),
             Self::Tls(tls) => tls.write(octets),
