@@ -274,6 +274,32 @@ mod tests {
     }
 
     #[test]
+    fn cron_every_ten_minutes_makes_one_digest_a_window_through_every_change_of_the_clocks() {
+        // The last Sundays of March are the 29th and the 28th: they have no half past two.
+        let (none, both, second) = (&[][..], &["03-29 03:05", "03-28 03:05"][..], &["03-28 03:05"][..]);
+        for (text, windows, usual, odd) in [
+            ("friday 08:00", 105, "08:05", none),
+            ("sunday 02:30", 104, "02:35", both),
+            ("day 02:30", 730, "02:35", both),
+            ("month 28 02:30", 24, "02:35", second),
+        ] {
+            let schedule = schedule(text);
+            let mut now = at("2026-01-01T00:05:00Z");
+            let (mut last, mut cuts) = (now, Vec::new());
+            while now < at("2027-12-31T23:00:00Z") {
+                if let Due::Now(_) = schedule.due(Some(last), now, PARIS, 1, DAY) {
+                    last = now;
+                    cuts.push(now.with_timezone(&PARIS).format("%m-%d %H:%M").to_string());
+                }
+                now += TimeDelta::minutes(10);
+            }
+            assert_eq!(cuts.len(), windows, "{text}: {cuts:?}");
+            cuts.retain(|cut| !cut.ends_with(usual));
+            assert_eq!(cuts, odd, "{text}");
+        }
+    }
+
+    #[test]
     fn a_month_has_one_window_and_articles_have_none() {
         let month = schedule("month 15 09:00");
         let due = |last: &str, now: &str| month.due(Some(at(last)), at(now), PARIS, 1, DAY);
