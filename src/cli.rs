@@ -105,6 +105,9 @@ pub struct Run {
     /// Go on where parution would stop and ask: many new articles, many gone, a stale digest
     #[arg(long)]
     pub yes: bool,
+    /// Write what was delivered into a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// `parution feeds`.
@@ -177,6 +180,9 @@ pub struct Send {
     /// Go on where parution would stop and ask
     #[arg(long)]
     pub yes: bool,
+    /// Write what was delivered into a file, as JSON
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["test", "dry_run"])]
+    pub report: Option<PathBuf>,
     /// Send a letter that parution finds unfit
     #[arg(long)]
     pub force: bool,
@@ -323,7 +329,7 @@ pub struct Unsubscribe {
 /// `parution deliver`.
 #[derive(Debug, Args)]
 pub struct Deliver {
-    /// Write what the run did into a file, as JSON
+    /// Write what was delivered into a file, as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }

@@ -264,6 +264,25 @@ fn a_bounce_takes_its_reader_off_the_list() {
     assert!(said.contains("1 reader taken off"), "{said}");
     let list = place.says(23, &["subscribers", "list"], 0);
     assert_eq!(list.matches("bouncing").count(), 1, "{list}");
+    let gone = list.lines().find(|line| line.contains("bouncing")).unwrap();
+    let address = gone.split_whitespace().find(|word| word.contains('@')).unwrap();
+    let shown = place.says(23, &["subscribers", "show", address], 0);
+    assert!(shown.contains("bounced    no. 1: for good"), "{shown}");
+}
+
+#[test]
+fn a_report_in_figures_is_written_whatever_delivered() {
+    let place = Place::new();
+    let report = |words: &[&str], code: i32| -> serde_json::Value {
+        place.says(23, &[words, &["--report", "report.json"]].concat(), code);
+        serde_json::from_str(&fs::read_to_string(place.path("report.json")).unwrap()).unwrap()
+    };
+    let first = report(&["run"], 1);
+    assert_eq!((&first["sent"], &first["tally"]["sent"]), (&3.into(), &3.into()), "{first}");
+    for words in [&["run"][..], &["deliver"], &["send", "--resend-failed"]] {
+        let again = report(words, 0);
+        assert_eq!((&again["sent"], &again["tally"]["sent"]), (&0.into(), &3.into()), "{again}");
+    }
 }
 
 #[test]

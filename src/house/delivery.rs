@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use parution::cli;
-use parution::ledger::Location;
 use parution::ledger::sqlite::SqliteLedger;
-use parution::run::{Ending, Fault, deliver};
+use parution::ledger::{Ledger, Location};
+use parution::run::deliver::Report;
+use parution::run::{Ending, Fault, job};
 
 use super::House;
 use crate::terminal::Terminal;
@@ -23,16 +24,30 @@ impl House {
         }
         let time = self.time();
         let mut bar = out.progress();
-        let report = deliver::deliver(ledger.as_mut(), &desk.delivery(&time), &mut |p| bar.at(p))?;
-        drop(bar);
-        writeln!(out, "letters: {report} ({})", desk.destination)?;
-        if let Some(file) = &options.report {
+        let (ledger, delivery) = (ledger.as_mut(), desk.delivery(&time));
+        self.accounting(options.report.as_deref(), ledger, |ledger, reports| {
+            job::deliver_open(&delivery, ledger, &mut |p| bar.at(p), reports, out)
+        })
+    }
+
+    /// Does what may deliver letters, and writes what was delivered into a file where one is asked
+    /// for, also when the command fails.
+    pub(super) fn accounting(
+        &self,
+        file: Option<&Path>,
+        ledger: &mut dyn Ledger,
+        work: impl FnOnce(&mut dyn Ledger, &mut Vec<Report>) -> Result<Ending, Fault>,
+    ) -> Result<Ending, Fault> {
+        let mut reports = Vec::new();
+        let ending = work(ledger, &mut reports);
+        if let Some(file) = file {
+            let report = match reports.into_iter().reduce(Report::and) {
+                Some(report) => report,
+                None => Report::of_nothing(ledger, self.now)?,
+            };
             replace(file, format!("{:#}\n", report.as_json()).as_bytes())?;
         }
-        match report.could_not_try() {
-            Some(reason) => Err(Fault(reason.to_owned())),
-            None => Ok(report.ending()),
-        }
+        ending
     }
 
     /// `parution backup`.

@@ -39,6 +39,7 @@ impl Desk {
     pub(super) fn delivery<'a>(&'a self, clock: &'a (dyn Fn() -> DateTime<Utc> + Sync)) -> deliver::Job<'a> {
         deliver::Job {
             mailer: &self.mailer,
+            destination: &self.destination,
             signer: self.signer.as_ref(),
             sender: &self.list.sender,
             return_path: self.return_path.as_ref(),
@@ -117,13 +118,14 @@ impl House {
             first_run: self.config.first_run,
             schedule: &self.config.schedule,
             delivery: &desk.delivery(&time),
-            destination: &desk.destination,
             yes: options.yes,
             verbose: self.verbose,
             now: self.now,
         };
         let mut bar = out.progress();
-        job::run(&job, &mut scan, ledger.as_mut(), &mut |progress| bar.at(progress), out)
+        self.accounting(options.report.as_deref(), ledger.as_mut(), |ledger, reports| {
+            job::run(&job, &mut scan, ledger, &mut |progress| bar.at(progress), reports, out)
+        })
     }
 
     /// `parution preview`.

@@ -28,7 +28,9 @@ impl House {
         if let Some(decision) = decision(options) {
             send::decide(decision, ledger, self.now, out)?;
             let delivery = desk.delivery(&time);
-            return job::deliver_open(&delivery, &desk.destination, ledger, &mut |p| bar.at(p), out);
+            return self.accounting(options.report.as_deref(), ledger, |ledger, reports| {
+                job::deliver_open(&delivery, ledger, &mut |p| bar.at(p), reports, out)
+            });
         }
 
         let policy = &self.config.digest.policy;
@@ -80,15 +82,9 @@ impl House {
             mailing_list::settle(ledger, desk.list.mailing_list.as_ref(), self.now)?;
             news::record(&found, ledger, self.now)?;
             let delivery = desk.delivery(&time);
-            return send::now(
-                &digesting,
-                &scan,
-                &delivery,
-                &desk.destination,
-                ledger,
-                &mut |p| bar.at(p),
-                out,
-            );
+            return self.accounting(options.report.as_deref(), ledger, |ledger, reports| {
+                send::now(&digesting, &scan, &delivery, ledger, &mut |p| bar.at(p), reports, out)
+            });
         }
         let wishes = digest::wishes(&ledger.reader_groups()?);
         let made = cut::make(&digesting, &scan, &wishes, ledger)?;

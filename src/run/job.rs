@@ -10,7 +10,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cut::{self, Audience, Cutting, Digesting};
-use super::deliver::{self, Progress};
+use super::deliver::{self, Progress, Report};
 use super::digest::{ByHand, Style};
 use super::monthly;
 use super::news::{self, News};
@@ -30,8 +30,6 @@ pub struct Job<'a> {
     pub first_run: FirstRun,
     pub schedule: &'a Schedule,
     pub delivery: &'a deliver::Job<'a>,
-    /// Where letters go, in words.
-    pub destination: &'a str,
     /// Go on where the job would stop and ask.
     pub yes: bool,
     /// Say why each article was left out.
@@ -39,7 +37,8 @@ pub struct Job<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Runs the job on a site that was just scanned. `watch` is told how delivery goes on.
+/// Runs the job on a site that was just scanned. `watch` is told how delivery goes on,
+/// and `reports` gets one for each time that letters were delivered.
 ///
 /// # Errors
 /// When the ledger, the disk or the site's state does not allow it; nothing was sent.
@@ -48,6 +47,7 @@ pub fn run(
     scan: &mut Scan,
     ledger: &mut dyn Ledger,
     watch: &mut dyn FnMut(&Progress),
+    reports: &mut Vec<Report>,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
     if !ledger.lock_run()? {
@@ -80,7 +80,7 @@ pub fn run(
         )?;
         ending = Ending::Look;
     } else if tally.open() > 0 {
-        ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+        ending = ending.and(deliver_open(job.delivery, ledger, watch, reports, out)?);
     } else if tally.in_doubt > 0 {
         let count = tally.in_doubt;
         writeln!(
@@ -115,7 +115,7 @@ pub fn run(
         }
         match cutting {
             Cutting::Cut { .. } => {
-                ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+                ending = ending.and(deliver_open(job.delivery, ledger, watch, reports, out)?);
             }
             Cutting::NoReaders => {
                 let passed = news::pass_over(&news.selection, &scan.articles, ledger, job.now)?;
@@ -141,7 +141,7 @@ pub fn run(
         let cutting = cut::cut(&digesting, scan, ledger)?;
         ending = ending.and(tell_cutting(&cutting, due.chosen.len(), out)?);
         if matches!(cutting, Cutting::Cut { .. }) {
-            ending = ending.and(deliver_open(job.delivery, job.destination, ledger, watch, out)?);
+            ending = ending.and(deliver_open(job.delivery, ledger, watch, reports, out)?);
         }
     }
     ledger.note_run(job.now)?;
@@ -255,23 +255,25 @@ fn with_articles<T>(scan: &mut Scan, work: impl FnOnce(&Scan, &mut [Article]) ->
     result
 }
 
-/// Delivers what is open, and says how it went.
+/// Delivers what is open, and says how it went, in `reports` too.
 ///
 /// # Errors
 /// When the ledger fails, or the mail server's settings keep everything from being tried.
 pub fn deliver_open(
     delivery: &deliver::Job,
-    destination: &str,
     ledger: &mut dyn Ledger,
     watch: &mut dyn FnMut(&Progress),
+    reports: &mut Vec<Report>,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
     let report = deliver::deliver(ledger, delivery, watch)?;
-    writeln!(out, "letters: {report} ({destination})")?;
-    if let Some(reason) = report.could_not_try() {
-        return Err(Fault(reason.to_owned()));
-    }
-    Ok(report.ending())
+    writeln!(out, "letters: {report} ({})", delivery.destination)?;
+    let ending = match report.could_not_try() {
+        Some(reason) => Err(Fault(reason.to_owned())),
+        None => Ok(report.ending()),
+    };
+    reports.push(report);
+    ending
 }
 
 fn tell_news(news: &News, articles: &[Article], verbose: bool, out: &mut dyn Write) -> Result<(), Fault> {

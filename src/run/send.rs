@@ -165,9 +165,9 @@ pub fn now(
     digesting: &Digesting,
     scan: &Scan,
     delivery: &deliver::Job,
-    destination: &str,
     ledger: &mut dyn Ledger,
     watch: &mut dyn FnMut(&deliver::Progress),
+    reports: &mut Vec<deliver::Report>,
     out: &mut dyn Write,
 ) -> Result<Ending, Fault> {
     let cutting = cut::cut(digesting, scan, ledger)?;
@@ -175,7 +175,7 @@ pub fn now(
     if !matches!(cutting, Cutting::Cut { .. }) {
         return Ok(Ending::Look);
     }
-    Ok(told.and(job::deliver_open(delivery, destination, ledger, watch, out)?))
+    Ok(told.and(job::deliver_open(delivery, ledger, watch, reports, out)?))
 }
 
 /// A person's decision on letters that wait for one.

@@ -107,6 +107,7 @@ pub fn run_at(ledger: &mut dyn Ledger, mailer: &Mailer, settings: &Settings, now
     let worker = Worker::here();
     let job = Job {
         mailer,
+        destination: "through a test",
         signer: None,
         sender: sender(),
         return_path: Some(&email("retours@example.org")),

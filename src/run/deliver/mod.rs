@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! Waiting --claim (lease)--> Claimed
-//! Claimed --MAIL, RCPT ok, DATA 354--> Sending      committed BEFORE the final dot
+//! Claimed --DATA 354, or ordered ahead--> Sending   committed BEFORE the final dot
 //! Sending --2xx--> Sent                             committed BEFORE the next command
 //! Sending --4xx--> Waiting, one attempt more        Sending --5xx--> Refused
 //! Sending --lost, time-out, nonsense, crash--> Waiting, one doubt more; the third: InDoubt
@@ -28,6 +28,10 @@
 //! | the dot begun | Sending, and a note of it | unknown | a doubt: sends the same octets again |
 //! | 2xx read, Sent not committed | Sending | delivered | the same: the one copy that nobody can avoid (RFC 1047) |
 //! | Sent committed | Sent | delivered | nothing |
+//!
+//! Where the begin of each dot is noted beside the ledger, Sending alone is no doubt after a kill:
+//! there the commit that settles one letter also orders the next of that connection, and a letter
+//! waits for the disk once, not twice.
 //!
 //! So nobody is lost, and a copy can only follow an answer that never came: one for each open
 //! connection and crash. All copies have one Message-ID and the same octets, and there are never
@@ -91,6 +95,8 @@ impl Default for Settings {
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
     pub mailer: &'a Mailer,
+    /// Where letters go, in words: `through mail.example.org:587`.
+    pub destination: &'a str,
     pub signer: Option<&'a Signer>,
     /// The address in `From`: the envelope's sender without a `return_path`, and its domain that of
     /// the Message-IDs.

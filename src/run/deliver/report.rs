@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{DigestId, Tally};
-use crate::ledger::Recovered;
+use crate::ledger::{Ledger, LedgerError, Recovered};
 use crate::run::Ending;
 
 /// How a run of [`deliver`](super::deliver) went.
@@ -81,6 +81,41 @@ impl Report {
             stop: None,
             last_words: None,
         }
+    }
+
+    /// Several deliveries of one command as one: what they did together, and how things are now.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            started: self.started,
+            sent: self.sent + later.sent,
+            refused: self.refused + later.refused,
+            deferred: self.deferred + later.deferred,
+            doubted: self.doubted + later.doubted,
+            left: self.left + later.left,
+            dots: self.dots + later.dots,
+            copies: self.copies + later.copies,
+            recovered: Recovered {
+                unclaimed: self.recovered.unclaimed + later.recovered.unclaimed,
+                doubtful: self.recovered.doubtful + later.recovered.doubtful,
+                in_doubt: self.recovered.in_doubt + later.recovered.in_doubt,
+            },
+            paused: [self.paused, later.paused].concat(),
+            stop: later.stop.or(self.stop),
+            last_words: later.last_words.or(self.last_words),
+            ..later
+        }
+    }
+
+    /// The report of a command that had nothing to deliver.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn of_nothing(ledger: &mut dyn Ledger, now: DateTime<Utc>) -> Result<Self, LedgerError> {
+        let mut report = Self::new(now, Recovered::default());
+        report.tally = ledger.tally(None)?;
+        report.next_due = ledger.next_due()?;
+        Ok(report)
     }
 
     /// Done when every delivery is closed well; someone must look while one is open or in doubt,
