@@ -24,7 +24,7 @@ pub struct Dot {
     pub token: i64,
 }
 
-/// The notes of one process; swept up when it ends well.
+/// The notes of one process. They stay where it does not come to [`end`](Self::end).
 #[derive(Debug)]
 pub struct Dots {
     file: File,
@@ -70,16 +70,15 @@ impl Dots {
         self.file.write_all_at(&note, (HEAD + connection * NOTE) as u64)
     }
 
+    /// Sweeps the notes up, once the ledger knows what became of every letter.
+    pub fn end(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
     /// The last dot that each connection of a worker began; `None` when there are no notes of it.
     #[must_use]
     pub fn of(folder: &Path, worker: &str) -> Option<Vec<Dot>> {
         read(&folder.join(file_name(worker))).filter(|(whose, _)| whose == worker).map(|(_, dots)| dots)
-    }
-}
-
-impl Drop for Dots {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -145,7 +144,7 @@ mod tests {
             |subscriber, token| Dot { digest: DigestId(7), subscriber: SubscriberId(subscriber), token };
         assert_eq!(Dots::of(folder.path(), mine), Some(vec![dot(300, -5), dot(2, 10)]));
         assert_eq!(Dots::of(folder.path(), "elsewhere/space/12/345"), None, "another boot");
-        drop(dots);
+        dots.end();
         assert_eq!(Dots::of(folder.path(), mine), None);
     }
 
@@ -154,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let here = Worker::here();
         let dead = here.name().rsplit_once('/').map(|(rest, _)| format!("{rest}/1")).unwrap();
-        std::mem::forget(Dots::begin(folder.path(), &dead, 1).unwrap());
+        Dots::begin(folder.path(), &dead, 1).unwrap();
         fs::write(folder.path().join("dots-torn"), "to").unwrap();
         let living = Dots::begin(folder.path(), here.name(), 1).unwrap();
         assert!(notes_in(folder.path()).eq([living.path.clone()]));

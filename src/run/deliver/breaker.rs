@@ -68,16 +68,6 @@ impl Breaker {
         self.copies += u64::from(is_copy);
         self.copies <= COPIES || self.copies * 5 <= self.letters
     }
-
-    #[must_use]
-    pub fn letters(&self) -> u64 {
-        self.letters
-    }
-
-    #[must_use]
-    pub fn copies(&self) -> u64 {
-        self.copies
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ use crate::render::letter::Mold;
 /// How often the desk looks up: at a signal, at the clock, at the terminal.
 const GLANCE: Duration = Duration::from_millis(200);
 
+/// The least between two looks for letters that are due.
+const BRIEFLY: Duration = Duration::from_millis(10);
+
 /// How often it looks for letters that dead workers left behind.
 const ROUNDS: Duration = Duration::from_secs(5);
 
@@ -54,13 +57,14 @@ pub fn run(
             .ok()
     });
     let hurry = AtomicBool::new(false);
+    let noted = dots.as_ref();
     let (event_end, events) = sync_channel(connections * 4);
-    thread::scope(|scope| {
+    let report = thread::scope(|scope| {
         let mut lines = Vec::with_capacity(connections);
         for number in 0..connections {
             let (orders, order_end) = sync_channel(2);
-            let (events, hurry, dots) = (event_end.clone(), &hurry, dots.as_ref());
-            scope.spawn(move || sender::serve(number, job, dots, hurry, &order_end, &events));
+            let (events, hurry) = (event_end.clone(), &hurry);
+            scope.spawn(move || sender::serve(number, job, noted, hurry, &order_end, &events));
             let rest_until = Instant::now();
             lines.push(Line { orders, state: LineState::Idle, ahead: None, rest_until });
         }
@@ -70,6 +74,7 @@ pub fn run(
             job,
             key,
             hurry: &hurry,
+            begins_are_noted: noted.is_some(),
             lines,
             queue: VecDeque::new(),
             molds: HashMap::new(),
@@ -94,7 +99,12 @@ pub fn run(
         hurry.store(result.is_err(), Ordering::Relaxed);
         drop(desk);
         result
-    })
+    })?;
+    // A ledger that fails does not know of every letter: then the notes stay for whoever comes next.
+    if let Some(dots) = dots {
+        dots.end();
+    }
+    Ok(report)
 }
 
 struct Desk<'d> {
@@ -102,6 +112,8 @@ struct Desk<'d> {
     job: &'d Job<'d>,
     key: LedgerKey,
     hurry: &'d AtomicBool,
+    /// Connections note each dot they begin, so an order alone is no doubt after a kill.
+    begins_are_noted: bool,
     lines: Vec<Line>,
     queue: VecDeque<Claim>,
     molds: HashMap<(DigestId, usize), Arc<Mold>>,
@@ -130,10 +142,17 @@ struct Desk<'d> {
 struct Line {
     orders: SyncSender<Order>,
     state: LineState,
-    /// A letter of the queue that it has composed already.
-    ahead: Option<(DigestId, SubscriberId)>,
+    /// The letter after this one, which it composes already.
+    ahead: Option<Next>,
     /// The server does not want so many connections just now.
     rest_until: Instant,
+}
+
+/// A letter that goes next over a connection.
+struct Next {
+    claim: Claim,
+    /// Its order, if the ledger has said Sending already.
+    asked: Option<Asked>,
 }
 
 enum LineState {
@@ -151,6 +170,8 @@ struct Busy {
 /// What a step in a transaction is about, to act on its verdict.
 enum About {
     Dot(usize),
+    /// The letter after this one.
+    Ahead(usize),
     Letter(usize),
     Other,
 }
@@ -171,10 +192,10 @@ impl Desk<'_> {
             }
             self.keep_up()?;
             if self.stop.is_none() {
-                self.refill()?;
+                wait = wait.min(self.refill()?);
                 wait = wait.min(self.dispatch()?);
             }
-            let may_end = self.stop.is_some() || self.queue.is_empty() || self.relays_rest;
+            let may_end = self.stop.is_some() || self.is_empty_handed() || self.relays_rest;
             if !self.is_busy() && may_end && (self.stop.is_some() || self.is_at_the_end()?) {
                 break;
             }
@@ -235,19 +256,25 @@ impl Desk<'_> {
         self.ledger.set_brake(Brake { pace, at })
     }
 
-    /// Claims a few letters ahead of the connections.
-    fn refill(&mut self) -> Result<(), LedgerError> {
-        let want = self.lines.len() * 4;
-        if self.queue.len() * 2 > want || Instant::now() < self.next_look {
-            return Ok(());
+    /// Claims a few letters ahead of the connections; says how soon there may be more.
+    fn refill(&mut self) -> Result<Duration, LedgerError> {
+        let want = self.lines.len() * 8;
+        let left = until(self.next_look);
+        if self.queue.len() * 2 > want {
+            return Ok(GLANCE);
+        } else if !left.is_zero() {
+            return Ok(left);
         }
+        let now = (self.job.clock)();
         let claimer = Claimer { worker: self.job.worker, lease: self.job.settings.lease };
-        let claims = self.ledger.claim(&claimer, want - self.queue.len(), (self.job.clock)())?;
-        if claims.is_empty() {
-            self.next_look = Instant::now() + GLANCE;
+        let room = want - self.queue.len();
+        self.queue.extend(self.ledger.claim(&claimer, room, now)?);
+        if self.queue.len() < want {
+            self.report.next_due = self.ledger.next_due()?;
+            let due = self.report.next_due.and_then(|due| (due - now).to_std().ok());
+            self.next_look = Instant::now() + due.unwrap_or(GLANCE).clamp(BRIEFLY, GLANCE);
         }
-        self.queue.extend(claims);
-        Ok(())
+        Ok(until(self.next_look).max(BRIEFLY))
     }
 
     /// Gives letters to idle connections; says how soon it may be worth trying again.
@@ -255,11 +282,14 @@ impl Desk<'_> {
         let mut wait = GLANCE;
         self.relays_rest = false;
         for number in 0..self.lines.len() {
-            if self.queue.is_empty() {
-                break;
-            }
             let line = &self.lines[number];
-            if matches!(line.state, LineState::Busy(_)) || line.rest_until > Instant::now() {
+            let nothing = self.queue.is_empty() && line.ahead.is_none();
+            if nothing || matches!(line.state, LineState::Busy(_)) {
+                continue;
+            }
+            let rest = until(line.rest_until);
+            if !rest.is_zero() {
+                wait = wait.min(rest);
                 continue;
             }
             let at = self.begun.elapsed();
@@ -275,9 +305,9 @@ impl Desk<'_> {
                     break;
                 }
             };
-            let Some(claim) = self.next_allowed(number, &mut wait) else {
+            let Some(Next { claim, asked }) = self.next_allowed(number, &mut wait) else {
                 self.relays.unused(relay);
-                break;
+                continue;
             };
             let mold = match self.mold(&claim)? {
                 Ok(mold) => mold,
@@ -288,7 +318,7 @@ impl Desk<'_> {
                     break;
                 }
             };
-            let task = self.task(&claim, mold, relay);
+            let task = self.task(&claim, mold, relay, asked);
             self.lines[number].state = LineState::Busy(Box::new(Busy { claim, relay, gone: false }));
             // A thread that is gone has panicked, which ends the scope it runs in.
             let _ = self.lines[number].orders.send(Order::Deliver(task));
@@ -296,49 +326,68 @@ impl Desk<'_> {
         Ok(wait)
     }
 
-    fn task(&self, claim: &Claim, mold: Arc<Mold>, relay: usize) -> Box<Task> {
+    fn task(&self, claim: &Claim, mold: Arc<Mold>, relay: usize, asked: Option<Asked>) -> Box<Task> {
         Box::new(Task {
             token: self.key.subscriber_token("unsubscribe", claim.subscriber),
             name: self.key.delivery_token(claim.digest, claim.subscriber),
             claim: claim.clone(),
             mold,
             relay,
+            asked,
         })
     }
 
     /// Lets a connection that is done compose the next letter while the ledger writes down the last:
-    /// processors and disk then work at the same time.
-    fn look_ahead(&mut self, connection: usize) -> Result<(), LedgerError> {
-        let Some(place) = (0..self.queue.len()).find(|place| !self.is_ahead(*place)) else { return Ok(()) };
-        let claim = self.queue[place].clone();
+    /// processors and disk then work at the same time. Where a kill leaves no doubt by it, the same
+    /// commit orders that letter too, and a letter costs one wait for the disk in place of two.
+    fn look_ahead(
+        &mut self,
+        connection: usize,
+        at: Duration,
+        steps: &mut Vec<Step>,
+        about: &mut Vec<About>,
+    ) -> Result<(), LedgerError> {
+        let held = self.lines[connection].ahead.take().map(|next| next.claim);
+        let Some(claim) = held.or_else(|| self.queue.pop_front()) else { return Ok(()) };
         if let Ok(mold) = self.mold(&claim)? {
-            self.lines[connection].ahead = Some((claim.digest, claim.subscriber));
             // Where it will go is not known yet, nor asked.
-            self.order(connection, Order::Prepare(self.task(&claim, mold, 0)));
+            self.order(connection, Order::Prepare(self.task(&claim, mold, 0, None)));
+            if self.begins_are_noted && self.pace.ask(claim.email.domain(), at).is_ok() {
+                let Claim { digest, subscriber, token, .. } = claim;
+                steps.push(Step::Sending { digest, subscriber, token });
+                about.push(About::Ahead(connection));
+            }
         }
+        self.lines[connection].ahead = Some(Next { claim, asked: None });
         Ok(())
     }
 
-    /// Whether some connection has this letter of the queue at hand.
-    fn is_ahead(&self, place: usize) -> bool {
-        let claim = &self.queue[place];
-        self.lines.iter().any(|line| line.ahead == Some((claim.digest, claim.subscriber)))
-    }
-
-    /// A letter of the queue that the pace lets go: the one that this connection has at hand, else
-    /// the first that no other has.
-    fn next_allowed(&mut self, number: usize, wait: &mut Duration) -> Option<Claim> {
+    /// A letter that the pace lets go: the one that this connection has at hand, else the first of
+    /// the queue.
+    fn next_allowed(&mut self, number: usize, wait: &mut Duration) -> Option<Next> {
         let at = self.begun.elapsed();
-        let own = self.lines[number].ahead.take();
-        let own = self.queue.iter().position(|claim| Some((claim.digest, claim.subscriber)) == own);
-        let (ahead, free): (Vec<_>, Vec<_>) = (0..self.queue.len()).partition(|place| self.is_ahead(*place));
-        for place in own.into_iter().chain(free).chain(ahead) {
+        if let Some(next) = self.lines[number].ahead.take() {
+            if next.asked.is_some() {
+                return Some(next);
+            }
+            match self.pace.ask(next.claim.email.domain(), at) {
+                Ok(()) => return Some(next),
+                Err(span) => *wait = (*wait).min(span),
+            }
+            self.lines[number].ahead = Some(next);
+        }
+        for place in 0..self.queue.len() {
             match self.pace.ask(self.queue[place].email.domain(), at) {
-                Ok(()) => return self.queue.remove(place),
+                Ok(()) => return self.queue.remove(place).map(|claim| Next { claim, asked: None }),
                 Err(span) => *wait = (*wait).min(span),
             }
         }
         None
+    }
+
+    /// Whether no letter is claimed that no connection is busy with.
+    fn is_empty_handed(&self) -> bool {
+        self.queue.is_empty() && self.lines.iter().all(|line| line.ahead.is_none())
     }
 
     /// The mold of a letter's edition, or why there is none.
@@ -390,8 +439,9 @@ impl Desk<'_> {
                 }
                 What::Answered(answered) => {
                     self.answered(connection, &answered, at, now, &mut steps, &mut about)?;
-                    if self.stop.is_none() {
-                        self.look_ahead(connection)?;
+                    let works = matches!(answered.answer.outcome, Outcome::Accepted(_));
+                    if works && self.stop.is_none() {
+                        self.look_ahead(connection, at, &mut steps, &mut about)?;
                     }
                 }
             }
@@ -403,6 +453,7 @@ impl Desk<'_> {
         for (about, verdict) in about.into_iter().zip(verdicts) {
             match about {
                 About::Dot(connection) => self.may_dot(connection, verdict, asked),
+                About::Ahead(connection) => self.ordered_ahead(connection, verdict, asked),
                 About::Letter(connection) => self.lines[connection].state = LineState::Idle,
                 About::Other => {}
             }
@@ -422,6 +473,20 @@ impl Desk<'_> {
             busy.gone = true;
             self.report.left += u64::from(verdict == Verdict::ReaderLeft);
             self.order(connection, Order::Drop);
+        }
+    }
+
+    /// The ledger's answer to an order for the letter after this one.
+    fn ordered_ahead(&mut self, connection: usize, verdict: Verdict, asked: Asked) {
+        let ahead = &mut self.lines[connection].ahead;
+        if verdict != Verdict::Recorded {
+            *ahead = None;
+            self.report.left += u64::from(verdict == Verdict::ReaderLeft);
+        } else if let Some(next) = ahead {
+            next.asked = Some(asked);
+            if !self.breaker.dot(next.claim.doubts > 0) {
+                self.stop.get_or_insert(Stop::TooManyCopies);
+            }
         }
     }
 
@@ -482,6 +547,8 @@ impl Desk<'_> {
             }
             _ => {}
         }
+        self.report.dots += u64::from(*dotted);
+        self.report.copies += u64::from(*dotted && claim.doubts > 0);
         self.report.refused += u64::from(matches!(after.state, DeliveryState::Refused { .. }));
         if !matches!(answer.outcome, Outcome::Accepted(_)) {
             self.report.last_words = Some(answer.outcome.words().to_owned());
@@ -559,11 +626,19 @@ impl Desk<'_> {
             })
             .collect();
         // What was claimed ahead goes back to wait with the others.
-        let (rests, goes_on): (VecDeque<_>, VecDeque<_>) =
-            self.queue.drain(..).partition(|claim| claim.digest == digest);
-        self.queue = goes_on;
+        let rests = self.take_from_hand(|claim| claim.digest == digest);
         steps.extend(rests.iter().map(|claim| waiting(claim, now, String::new())));
         Ok(steps)
+    }
+
+    /// Takes the claims back that no connection is busy with, and that are meant.
+    fn take_from_hand(&mut self, is_meant: impl Fn(&Claim) -> bool) -> Vec<Claim> {
+        let ahead = self.lines.iter_mut().filter_map(|line| line.ahead.take_if(|next| is_meant(&next.claim)));
+        let mut taken: Vec<Claim> = ahead.map(|next| next.claim).collect();
+        let (meant, others) = self.queue.drain(..).partition::<VecDeque<_>, _>(|claim| is_meant(claim));
+        self.queue = others;
+        taken.extend(meant);
+        taken
     }
 
     fn log(&self, claim: &Claim, outcome: &Outcome) {
@@ -613,7 +688,7 @@ impl Desk<'_> {
     }
 
     fn progress(&self) -> Progress {
-        let waits = self.queue.is_empty() && !self.is_busy();
+        let waits = self.is_empty_handed() && !self.is_busy();
         Progress {
             total: self.total,
             done: (self.report.sent + self.report.refused + self.report.left).min(self.total),
@@ -629,20 +704,23 @@ impl Desk<'_> {
             let _ = line.orders.send(Order::End);
         }
         let now = (self.job.clock)();
-        let back: Vec<Step> = self.queue.drain(..).map(|claim| waiting(&claim, now, String::new())).collect();
+        let back: Vec<Step> =
+            self.take_from_hand(|_| true).iter().map(|claim| waiting(claim, now, String::new())).collect();
         if !back.is_empty() {
             self.ledger.record(&back, now)?;
         }
         self.note_brake(now)?;
         self.ledger.close_finished(now)?;
         self.report.ended = now;
-        self.report.dots = self.breaker.letters();
-        self.report.copies = self.breaker.copies();
         self.report.tally = self.ledger.tally(None)?;
         self.report.next_due = self.ledger.next_due()?;
         self.report.stop = self.stop.take();
         Ok(())
     }
+}
+
+fn until(instant: Instant) -> Duration {
+    instant.saturating_duration_since(Instant::now())
 }
 
 /// Takes up what dead workers left behind.
