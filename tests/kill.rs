@@ -1,4 +1,4 @@
-//! What the machine does to a run: kills, and writes that fail.
+//! What the machine does to a run: kills, writes that fail, and another run beside it.
 //!
 //! A hundred kills, each aimed at the one window that matters: the server has taken a letter, and
 //! the sender has not written that down. Through the program itself, with its own ledger.
@@ -121,6 +121,89 @@ fn a_disk_that_is_full_loses_nobody_and_makes_no_copy_without_a_reason() {
     assert!(parution(folder.path(), &["deliver"]).status().unwrap().success());
     let extra = copies(&server, 200);
     assert!(extra <= failed_amidst * CONNECTIONS, "{extra} copies by {failed_amidst} failures");
+}
+
+/// The process ends at the first call that brings something to the disk, then at the second, and so
+/// on until none is left: the commits of the cut, of orders and of answers are among them.
+#[test]
+fn a_run_that_dies_at_any_commit_goes_on_from_there() {
+    const CALLS: &str = "fsync,fdatasync,rename";
+    let traced = |options: &[&str], folder: &Path| {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")]).args(options);
+        command.arg(env!("CARGO_BIN_EXE_parution")).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let folder = tempfile::tempdir().unwrap();
+    if !traced(&[], folder.path()).arg("--help").status().is_ok_and(|status| status.success()) {
+        println!("NOT TESTED: strace is not installed, or may not look into a process here");
+        return;
+    }
+    fs::write(folder.path().join("people.csv"), "email\na@example.net\nb@example.net\nc@example.net\n")
+        .unwrap();
+    site(folder.path(), &Server::kind());
+    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
+    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    let prepared = fs::read(folder.path().join(".parution/ledger.db")).unwrap();
+
+    let mut copied = 0;
+    for point in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::kind();
+        site(folder.path(), &server);
+        fs::create_dir(folder.path().join(".parution")).unwrap();
+        fs::write(folder.path().join(".parution/ledger.db"), &prepared).unwrap();
+        let end = format!("inject={CALLS}:signal=KILL:when={point}");
+        let run = traced(&["-e", &end], folder.path()).args(["--site", "site", "run", "--yes"]).status();
+        if run.unwrap().success() {
+            println!("died at {} points, with {copied} copies", point - 1);
+            assert!(point > 20, "only {point} points: the test aims badly");
+            break;
+        }
+        let mut rounds = 0..3;
+        while !parution(folder.path(), &["run", "--yes"]).status().unwrap().success() {
+            rounds.next().unwrap_or_else(|| panic!("dead at point {point}, and never done again"));
+        }
+        let extra = copies(&server, 3);
+        assert!(extra <= CONNECTIONS, "{extra} copies by one death, at point {point}");
+        copied += extra;
+    }
+}
+
+#[test]
+fn runs_that_begin_together_send_one_digest_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::kind();
+    site(folder.path(), &server);
+    let people: String = (0..40).map(|i| format!("r{i}@example.net\n")).collect();
+    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
+    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
+    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    for _ in 0..3 {
+        let runs: Vec<_> =
+            (0..5).map(|_| parution(folder.path(), &["run", "--yes"]).spawn().unwrap()).collect();
+        for mut run in runs {
+            assert!(run.wait().unwrap().success(), "the others say that one is at work");
+        }
+    }
+    assert_eq!((copies(&server, 40), server.taken().len()), (0, 40));
+}
+
+#[test]
+fn where_the_feeds_cannot_be_written_no_letter_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::kind();
+    site(folder.path(), &server);
+    fs::write(folder.path().join("people.csv"), "email\na@example.net\n").unwrap();
+    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
+    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    fs::write(folder.path().join("public"), "not a folder").unwrap();
+    assert_eq!(parution(folder.path(), &["run", "--yes"]).status().unwrap().code(), Some(2));
+    assert!(server.taken().is_empty());
+    fs::remove_file(folder.path().join("public")).unwrap();
+    assert!(parution(folder.path(), &["run", "--yes"]).status().unwrap().success());
+    assert_eq!(copies(&server, 1), 0);
 }
 
 /// Everyone has the letter; counts the copies, each of which must have its reason.
