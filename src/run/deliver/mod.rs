@@ -31,7 +31,8 @@
 //!
 //! Where the begin of each dot is noted beside the ledger, Sending alone is no doubt after a kill:
 //! there the commit that settles one letter also orders the next of that connection, and a letter
-//! waits for the disk once, not twice.
+//! waits for the disk once, not twice. Workers that share a database keep no notes: whoever takes up
+//! a dead one's letters may be another machine, so each order there waits until its dot is due.
 //!
 //! So nobody is lost, and a copy can only follow an answer that never came: one for each open
 //! connection and crash. All copies have one Message-ID and the same octets, and there are never
