@@ -3,60 +3,29 @@
 //! PostgreSQL is tried when `TEST_DATABASE_URL` names a server that may be filled, or when its
 //! programs are installed: then a server of our own runs in a temporary folder.
 
+#[macro_use]
 mod support;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use parution::domain::{
-    ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, EmailAddress, Frequency, Guid,
-    KnownArticle, KnownText, Language, Occasion, Ping, Standing, SubscriberId,
+    ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, Frequency, Guid, KnownArticle,
+    KnownText, Language, Occasion, Ping, Standing, SubscriberId,
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
     Added, Articles as _, Brake, Claim, Claimer, Cut, Deliveries as _, Dot, Fate, InDoubt, Ledger,
     LedgerError, Location, NewSubscriber, Opening, Pause, ReaderGroup, Step, Subscribers as _, Verdict, open,
 };
+use support::engine::{Engine, Sqlite};
+use support::{email, now, opening};
 
-/// A place where ledgers of one engine live.
-trait Engine {
-    fn open(&self) -> Box<dyn Ledger>;
-}
-
-struct Sqlite(tempfile::TempDir);
-
-impl Engine for Sqlite {
-    fn open(&self) -> Box<dyn Ledger> {
-        Box::new(SqliteLedger::open(&self.0.path().join("folder/ledger.db"), &opening()).unwrap())
-    }
-}
-
-impl Engine for support::postgres::Database {
-    fn open(&self) -> Box<dyn Ledger> {
-        self.ledger(&opening())
-    }
-}
-
-/// Runs every sentence of the contract as a test of its own, for each engine.
-macro_rules! contract {
-    ($($sentence:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $sentence() { super::$sentence(&super::Sqlite(tempfile::tempdir().unwrap())); })*
-        }
-        mod postgres {
-            $(#[test] fn $sentence() {
-                if let Some(database) = super::support::postgres::database(stringify!($sentence)) {
-                    super::$sentence(&database);
-                }
-            })*
-        }
-    };
-}
-
-contract! {
+for_each_engine! {
     a_fresh_ledger_knows_nothing_and_has_a_key_that_stays,
     the_baseline_is_taken_once,
     what_was_announced_stays_announced,
@@ -451,11 +420,11 @@ fn a_digest_can_be_stopped_by_a_person(engine: &dyn Engine) {
 #[test]
 fn the_file_is_private_and_one_run_at_a_time_has_it() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Sqlite(tempfile::tempdir().unwrap());
+    let place = Sqlite::new();
     let (mut one, mut two) = (place.open(), place.open());
-    let mode =
-        |name: &str| std::fs::metadata(place.0.path().join(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("folder"), mode("folder/ledger.db")), (0o700, 0o600));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = place.path();
+    assert_eq!((mode(file.parent().unwrap()), mode(&file)), (0o700, 0o600));
     assert!(one.lock_run().unwrap());
     assert!(one.lock_run().unwrap());
     assert!(!two.lock_run().unwrap());
@@ -541,14 +510,14 @@ fn a_backup_is_a_whole_ledger() {
 #[test]
 fn a_flipped_octet_is_an_error_or_harmless_and_never_a_letter_too_many() {
     let folder = tempfile::tempdir().unwrap();
-    let sound = Sqlite(tempfile::tempdir().unwrap());
+    let sound = Sqlite::new();
     let (mut ledger, _) = ready(&sound, 40);
     let claims = ledger.claim(&ALPHA, 30, now()).unwrap();
     let sent = |c: &Claim| settle(c, DeliveryState::Sent { at: now(), reply: "250".into() }, 0, 0);
     ledger.record(&claims.iter().map(sending).collect::<Vec<_>>(), now()).unwrap();
     ledger.record(&claims.iter().map(sent).collect::<Vec<_>>(), now()).unwrap();
     drop(ledger);
-    let octets = std::fs::read(sound.0.path().join("folder/ledger.db")).unwrap();
+    let octets = std::fs::read(sound.path()).unwrap();
     for i in 0..200 {
         let path = folder.path().join(format!("{i}.db"));
         let mut damaged = octets.clone();
@@ -671,18 +640,6 @@ fn gone_if(it_has_ended: bool) -> Fate {
 
 const ALPHA: Claimer<'_> = Claimer { worker: "alpha", lease: Duration::from_mins(15) };
 const BETA: Claimer<'_> = Claimer { worker: "beta", lease: Duration::from_mins(15) };
-
-fn now() -> DateTime<Utc> {
-    "2026-11-20T07:00:00Z".parse().unwrap()
-}
-
-fn opening() -> Opening {
-    Opening { now: now(), random: [7; 32], machine: "here".into(), adopt: false }
-}
-
-fn email(text: &str) -> EmailAddress {
-    EmailAddress::parse(text).unwrap()
-}
 
 fn article(id: &str) -> KnownArticle {
     KnownArticle {

@@ -1,5 +1,6 @@
 //! The list of subscribers, from a file to the ledger and back.
 
+#[macro_use]
 mod support;
 
 use std::fmt::Write as _;
@@ -9,47 +10,14 @@ use std::path::Path;
 use chrono::{DateTime, Duration, Utc};
 use parution::domain::{EmailAddress, Standing, StandingEvent};
 use parution::ledger::sqlite::SqliteLedger;
-use parution::ledger::{Asked, Asking, Barred, Choice, Filter, Ledger, LedgerKey, Opening};
+use parution::ledger::{Asked, Asking, Barred, Choice, Filter, Ledger, LedgerKey};
 use parution::run::subscribers::import::{Import, import};
 use parution::run::subscribers::{self, export};
 use parution::run::{Ending, Fault};
 use proptest::prelude::*;
+use support::engine::{Engine, Sqlite};
+use support::opening;
 use tempfile::TempDir;
-
-/// A place where ledgers of one engine live.
-trait Engine {
-    fn open(&self) -> Box<dyn Ledger>;
-}
-
-struct Sqlite(TempDir);
-
-impl Engine for Sqlite {
-    fn open(&self) -> Box<dyn Ledger> {
-        Box::new(SqliteLedger::open(&self.0.path().join("ledger.db"), &opening()).unwrap())
-    }
-}
-
-impl Engine for support::postgres::Database {
-    fn open(&self) -> Box<dyn Ledger> {
-        self.ledger(&opening())
-    }
-}
-
-/// Runs every sentence as a test of its own, for each engine.
-macro_rules! for_each_engine {
-    ($($sentence:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $sentence() { super::$sentence(&super::Sqlite(tempfile::tempdir().unwrap())); })*
-        }
-        mod postgres {
-            $(#[test] fn $sentence() {
-                if let Some(database) = super::support::postgres::database(stringify!($sentence)) {
-                    super::$sentence(&database);
-                }
-            })*
-        }
-    };
-}
 
 for_each_engine! {
     spellings_of_one_address_are_one_subscriber,
@@ -141,10 +109,6 @@ impl List {
     fn later(&mut self, time: Duration) {
         self.now += time;
     }
-}
-
-fn opening() -> Opening {
-    Opening { now: at("2026-11-23T08:00:00Z"), random: [7; 32], machine: String::new(), adopt: false }
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -285,7 +249,7 @@ fn a_link_confirms_once_and_for_two_days(engine: &dyn Engine) {
 
 #[test]
 fn only_the_hash_of_a_link_is_in_the_ledger() {
-    let engine = Sqlite(tempfile::tempdir().unwrap());
+    let engine = Sqlite::new();
     let mut list = List::on(&engine);
     let token = list.ask_for_link("a@example.org");
     let path = list.ledger.name();
@@ -369,14 +333,14 @@ fn a_token_serves_its_own_purpose_only(engine: &dyn Engine) {
 
 #[test]
 fn forgetting_leaves_no_trace_of_the_address_in_the_ledger() {
-    let engine = Sqlite(tempfile::tempdir().unwrap());
+    let engine = Sqlite::new();
     let mut list = List::on(&engine);
     list.import("email,name\nstrange-address-7@example.org,Strange Name Seven\n");
     list.ledger.forget(&email("strange-address-7@example.org"), list.now).unwrap();
     assert!(list.addresses().is_empty());
     // What deleted rows leave in the pages of the file is gone with the next copy of it.
     let copy = TempDir::new().unwrap();
-    let ledger = SqliteLedger::open(&engine.0.path().join("ledger.db"), &opening()).unwrap();
+    let ledger = SqliteLedger::open(&engine.path(), &opening()).unwrap();
     ledger.back_up(&copy.path().join("copy.db")).unwrap();
     let octets = std::fs::read(copy.path().join("copy.db")).unwrap();
     for trace in ["strange-address-7", "Strange Name Seven"] {
@@ -428,7 +392,7 @@ proptest! {
     /// Whatever a file holds, an import ends with a list of sound addresses or changes nothing.
     #[test]
     fn any_file_is_a_list_or_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let engine = Sqlite(tempfile::tempdir().unwrap());
+        let engine = Sqlite::new();
         let mut list = List::on(&engine);
         let mut text = b"email,name,status\n".to_vec();
         text.extend(octets);

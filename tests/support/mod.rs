@@ -1,6 +1,8 @@
 //! What the tests of delivery stand on: a ledger with readers and a cut digest, and a mail server.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+#[macro_use]
+pub mod engine;
 pub mod postgres;
 pub mod server;
 pub mod tls;
