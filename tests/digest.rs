@@ -388,6 +388,17 @@ fn the_text_names_images_that_stay_on_their_server_as_often_as_the_html_shows_th
 }
 
 #[test]
+fn a_linked_image_that_mail_programs_do_not_show_travels_inside() {
+    let mut articles = three();
+    articles[1].1.images[0].url = Url::parse("https://www.halage.example.org/uploads/rose.SVG?1").unwrap();
+    let linked = Settings { images: ImageMode::Linked, ..Settings::default() };
+    let composed = Desk { settings: linked, ..desk() }.compose(&articles, &pictures(&articles));
+    assert_eq!(composed.images.len(), 1);
+    assert!(!composed.html.contains("rose.SVG") && !composed.text.contains("rose.SVG"));
+    assert!(composed.archive_html.contains("rose.SVG"), "browsers show it");
+}
+
+#[test]
 fn an_address_stays_whole_where_programs_look_for_links_in_a_text() {
     let mut articles = three();
     articles[1].0.link = Url::parse("https://www.halage.example.org/l'eau-(suite)/").unwrap();

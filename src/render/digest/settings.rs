@@ -43,7 +43,8 @@ pub enum Grouping {
 pub enum ImageMode {
     /// Inside the letter: shown without a click, read by nobody else.
     Embedded,
-    /// From the site's server, which then sees who opens the letter.
+    /// From the site's server, which then sees who opens the letter; inside it where mail programs would
+    /// not show the site's file.
     Linked,
     None,
 }

@@ -257,7 +257,10 @@ impl Maker<'_> {
             return None;
         }
         let image = draft.pictures.get(url, role)?;
-        let linked = self.target == Target::Archive || draft.settings.images == ImageMode::Linked;
+        let linked = match self.target {
+            Target::Archive => true,
+            Target::Letter => draft.settings.images == ImageMode::Linked && every_client_shows(url),
+        };
         let src = if linked {
             url.to_owned()
         } else {
@@ -278,6 +281,14 @@ impl Maker<'_> {
     pub fn link(&self, url: &str) -> String {
         link(self.draft, self.target, url)
     }
+}
+
+/// Whether mail programs show the site's own file: no SVG, WebP or AVIF, which travel inside the letter
+/// as what they were made into.
+fn every_client_shows(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let kind = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    matches!(kind.as_str(), "jpg" | "jpeg" | "png" | "gif")
 }
 
 /// Paragraphs without controls, separated by a blank line.
