@@ -95,7 +95,7 @@ fn prepared(file: &[u8], frame: &Frame) -> Result<Picture, NoPicture> {
     }
     let mut pixels = (picture.width().min(width * 2), picture.height().min(height * 2));
     let see_through = frame.transparent && picture.color().has_alpha();
-    let picture = if see_through { picture } else { DynamicImage::ImageRgb8(on_white(&picture)) };
+    let picture = if see_through { picture } else { DynamicImage::ImageRgb8(on_white(picture)) };
     loop {
         let small = resized(&picture, pixels);
         let smallest = pixels.0 <= width || pixels.1 <= height;
@@ -225,11 +225,12 @@ fn shown(width: u32, height: u32, frame: &Frame) -> (u32, u32) {
     (w.max(1), h.max(1))
 }
 
-fn on_white(picture: &DynamicImage) -> RgbImage {
+/// Takes the picture, since a copy of a large photograph would be most of what parution needs.
+fn on_white(picture: DynamicImage) -> RgbImage {
     if !picture.color().has_alpha() {
-        return picture.to_rgb8();
+        return picture.into_rgb8();
     }
-    let picture = picture.to_rgba8();
+    let picture = picture.into_rgba8();
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [red, green, blue, alpha] = picture.get_pixel(x, y).0;
         let over = |channel: u8| {

@@ -41,7 +41,7 @@ pub const WORDS: Words = Words {
         place: "Place",
         files: "Download",
         colon: ": ",
-        why: |list| format!("You are a subscriber of “{list}”."),
+        why: |list| format!("You receive “{list}” as a subscriber."),
         why_listed: |list, address| format!("“{list}” reaches you through the mailing list {address}."),
         leave: "Unsubscribe",
         leave_by_mail: "Unsubscribe by e-mail",
