@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::render::words::PageWords;
-
 /// From a folder of Jekyll or Siteleaf articles to feeds that last and an e-mail digest that
 /// arrives once.
 #[derive(Debug, Parser)]
@@ -316,7 +314,7 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// Print the form to paste into a page of the site, in this language, and stop
-    #[arg(long, value_name = "LANGUAGE", value_parser = PageWords::ALL.map(|words| words.language))]
+    #[arg(long, value_name = "LANGUAGE", value_parser = ["fr", "en"])]
     pub form: Option<String>,
 }
 
