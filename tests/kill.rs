@@ -120,7 +120,8 @@ fn a_disk_that_is_full_loses_nobody_and_makes_no_copy_without_a_reason() {
     // Whoever's letter met a full disk three times behind its dot has it, and a person is told.
     assert_eq!(ended.code(), Some(i32::from(tally.in_doubt > 0)), "{tally:?}");
     let extra = copies(&server, 200);
-    assert!(extra <= failed_amidst * CONNECTIONS, "{extra} copies by {failed_amidst} failures");
+    let failures = failed_amidst + failed_after;
+    assert!(extra <= failures * CONNECTIONS, "{extra} copies by {failures} failures");
 }
 
 /// The process ends at the first call that brings something to the disk, then at the second, and so

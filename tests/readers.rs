@@ -236,7 +236,7 @@ fn members_of_a_list_without_a_page_leave_by_mail_and_in_their_language() {
     let text = MessageParser::default().parse(&letter).unwrap().body_text(0).unwrap().into_owned();
     assert!(text.contains("Unsubscribe by e-mail"), "{text}");
     assert!(text.contains("mailto:lettre-leave@listes.example.net?subject=unsubscribe"), "{text}");
-    assert!(one_line(&text).contains("is on the mailing list lettre@listes.example.net."), "{text}");
+    assert!(one_line(&text).contains("through the mailing list lettre@listes.example.net."), "{text}");
 }
 
 #[test]
