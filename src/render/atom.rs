@@ -183,14 +183,7 @@ pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
         fields.extend([("category@term", term.into()), ("category@label", term.into())]);
     }
     fields.extend(entry.authors.iter().map(|name| ("name", name.as_str().into())));
-    if let Some(image) = &entry.image {
-        let url = image.url.as_str();
-        if image.file.is_some() {
-            fields.push(("media:content@url", url.into()));
-            fields.extend(channel.enclosures.then(|| ("link@href", url.into())));
-        }
-        fields.push(("media:thumbnail@url", url.into()));
-    }
+    fields.extend(xml::media_said(channel, shown, "link@href"));
     fields
 }
 

@@ -221,14 +221,7 @@ pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
     ];
     fields.extend(entry.categories.iter().map(|category| ("category", category.term.as_str().into())));
     fields.extend(entry.authors.iter().map(|name| ("dc:creator", name.as_str().into())));
-    if let Some(image) = &entry.image {
-        let url = image.url.as_str();
-        if image.file.is_some() {
-            fields.push(("media:content@url", url.into()));
-            fields.extend(channel.enclosures.then(|| ("enclosure@url", url.into())));
-        }
-        fields.push(("media:thumbnail@url", url.into()));
-    }
+    fields.extend(xml::media_said(channel, shown, "enclosure@url"));
     fields
 }
 

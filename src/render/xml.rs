@@ -7,7 +7,8 @@ use std::fmt::Write;
 use url::Url;
 
 use super::draft::Frame;
-use super::feed::{Channel, Format, Picture};
+use super::feed::{Channel, Format, Picture, Shown};
+use super::proof::Fields;
 use super::reading_page;
 
 /// RFC 5005.
@@ -96,4 +97,17 @@ pub fn media(image: &Picture) -> Element {
     }
     children.push(Element { name: "media:thumbnail", attributes: size(), text: None, children: Vec::new() });
     Element { name: "media:content", attributes, text: None, children }
+}
+
+/// What an entry is to say of its image: what [`media`] writes, and under the name that the format
+/// gives it, the enclosure.
+pub fn media_said<'a>(channel: &Channel, shown: Shown<'a>, enclosure: &'static str) -> Fields<'a> {
+    let Some(image) = &shown.entry.image else { return Fields::new() };
+    let is_seen = image.file.is_some();
+    let names = [
+        is_seen.then_some("media:content@url"),
+        (is_seen && channel.enclosures).then_some(enclosure),
+        Some("media:thumbnail@url"),
+    ];
+    names.into_iter().flatten().map(|name| (name, image.url.as_str().into())).collect()
 }
