@@ -43,7 +43,8 @@ pub fn piece(channel: &Channel, shown: Shown) -> String {
     item.expect("it stands alone in its list").to_owned()
 }
 
-const VERSION: &str = "https://jsonfeed.org/version/1.1";
+/// What a document says of its own format.
+pub(super) const VERSION: &str = "https://jsonfeed.org/version/1.1";
 
 fn written(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).expect("strings, numbers and lists are always JSON")

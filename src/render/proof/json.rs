@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::{Flaw, is_date};
 use crate::render::feed::{Channel, Format, Shown};
+use crate::render::json_feed;
 
 /// Holds a document against what it was to say.
 pub fn hold(document: &str, channel: &Channel, entries: &[Shown]) -> Result<(), Flaw> {
@@ -15,7 +16,7 @@ pub fn hold(document: &str, channel: &Channel, entries: &[Shown]) -> Result<(), 
     let feed: Feed = serde_json::from_str(document).map_err(|error| general(error.to_string()))?;
     let own = |url: Option<&url::Url>| url.map(|url| url.as_str().to_owned());
     let head = [
-        ("version", Some(feed.version), Some("https://jsonfeed.org/version/1.1".to_owned())),
+        ("version", Some(feed.version), Some(json_feed::VERSION.to_owned())),
         ("title", Some(feed.title), Some(channel.title.clone())),
         ("home_page_url", Some(feed.home_page_url), Some(channel.home.to_string())),
         ("feed_url", feed.own_url, own(channel.place.own.of(Format::Json))),
