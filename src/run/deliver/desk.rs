@@ -328,6 +328,11 @@ fn recover(ledger: &mut dyn Ledger, job: &Job<'_>, now: DateTime<Utc>) -> Result
     ledger.recover(&mut fate, job.settings.retry.max_doubts, now)
 }
 
+/// A letter is about to get its dot.
+fn sending(claim: &Claim) -> Step {
+    Step::Sending { digest: claim.digest, subscriber: claim.subscriber, token: claim.token }
+}
+
 /// A letter goes back as it came.
 fn waiting(claim: &Claim, now: DateTime<Utc>, reply: String) -> Step {
     Step::Settle {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::breaker;
 use super::super::sender::{Answered, Asked, Event, Order, What};
-use super::{About, Desk, LineState, Stop, waiting};
+use super::{About, Desk, LineState, Next, Stop, sending, waiting};
 use crate::domain::{DeliveryState, DigestId, Outcome, SubscriberId};
 use crate::ledger::{Claim, LedgerError, Pause, Step, Verdict};
 use crate::mail::outcome::after;
@@ -28,8 +28,7 @@ impl Desk<'_> {
                 What::AtTheDot if self.stop.is_some() => self.order(connection, Order::Drop),
                 What::AtTheDot => {
                     let LineState::Busy(busy) = &self.lines[connection].state else { continue };
-                    let Claim { digest, subscriber, token, .. } = busy.claim;
-                    steps.push(Step::Sending { digest, subscriber, token });
+                    steps.push(sending(&busy.claim));
                     about.push(About::Dot(connection));
                 }
                 What::Dropped => {
@@ -54,6 +53,7 @@ impl Desk<'_> {
         }
         let verdicts = self.ledger.record(&steps, now)?;
         for (about, verdict) in about.into_iter().zip(verdicts) {
+            self.report.left += u64::from(verdict == Verdict::ReaderLeft);
             match about {
                 About::Dot(connection) => self.may_dot(connection, verdict, asked),
                 About::Ahead(connection) => self.ordered_ahead(connection, verdict, asked),
@@ -68,28 +68,28 @@ impl Desk<'_> {
     fn may_dot(&mut self, connection: usize, verdict: Verdict, asked: Asked) {
         let LineState::Busy(busy) = &mut self.lines[connection].state else { return };
         if verdict == Verdict::Recorded {
-            if !self.breaker.dot(busy.claim.doubts > 0) {
-                self.stop.get_or_insert(Stop::TooManyCopies);
-            }
+            let is_copy = busy.claim.doubts > 0;
+            self.count_dot(is_copy);
             self.order(connection, Order::Dot(asked));
         } else {
             busy.gone = true;
-            self.report.left += u64::from(verdict == Verdict::ReaderLeft);
             self.order(connection, Order::Drop);
         }
     }
 
     /// The ledger's answer to an order for the letter after this one.
     fn ordered_ahead(&mut self, connection: usize, verdict: Verdict, asked: Asked) {
-        let ahead = &mut self.lines[connection].ahead;
-        if verdict != Verdict::Recorded {
-            *ahead = None;
-            self.report.left += u64::from(verdict == Verdict::ReaderLeft);
-        } else if let Some(next) = ahead {
-            next.asked = Some(asked);
-            if !self.breaker.dot(next.claim.doubts > 0) {
-                self.stop.get_or_insert(Stop::TooManyCopies);
-            }
+        let Some(next) = self.lines[connection].ahead.take() else { return };
+        if verdict == Verdict::Recorded {
+            self.count_dot(next.claim.doubts > 0);
+            self.lines[connection].ahead = Some(Next { asked: Some(asked), ..next });
+        }
+    }
+
+    /// Counts a letter whose dot the ledger allows; a run that makes mostly copies stops.
+    fn count_dot(&mut self, is_copy: bool) {
+        if !self.breaker.dot(is_copy) {
+            self.stop.get_or_insert(Stop::TooManyCopies);
         }
     }
 

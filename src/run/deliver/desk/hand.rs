@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::sender::{Asked, Order, Task};
-use super::{About, BRIEFLY, Busy, Desk, GLANCE, LineState, Next, Stop, until};
+use super::{About, BRIEFLY, Busy, Desk, GLANCE, LineState, Next, Stop, sending, until};
 use crate::ledger::{Claim, Claimer, LedgerError, Step};
 use crate::mail::relays::Choice;
 use crate::render::letter::Mold;
@@ -100,8 +100,7 @@ impl Desk<'_> {
             // Where it will go is not known yet, nor asked.
             self.order(connection, Order::Prepare(self.task(&claim, mold, 0, None)));
             if self.begins_are_noted && self.pace.ask(claim.email.domain(), at).is_ok() {
-                let Claim { digest, subscriber, token, .. } = claim;
-                steps.push(Step::Sending { digest, subscriber, token });
+                steps.push(sending(&claim));
                 about.push(About::Ahead(connection));
             }
         }
