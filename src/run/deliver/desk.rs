@@ -302,8 +302,7 @@ impl Desk<'_> {
             let _ = line.orders.send(Order::End);
         }
         let now = (self.job.clock)();
-        let back: Vec<Step> =
-            self.take_from_hand(|_| true).iter().map(|claim| waiting(claim, now, String::new())).collect();
+        let back: Vec<Step> = self.take_from_hand(|_| true).iter().map(|claim| waiting(claim, now)).collect();
         if !back.is_empty() {
             self.ledger.record(&back, now)?;
         }
@@ -334,7 +333,7 @@ fn sending(claim: &Claim) -> Step {
 }
 
 /// A letter goes back as it came.
-fn waiting(claim: &Claim, now: DateTime<Utc>, reply: String) -> Step {
+fn waiting(claim: &Claim, now: DateTime<Utc>) -> Step {
     Step::Settle {
         digest: claim.digest,
         subscriber: claim.subscriber,
@@ -342,7 +341,7 @@ fn waiting(claim: &Claim, now: DateTime<Utc>, reply: String) -> Step {
         state: DeliveryState::Waiting { not_before: now },
         attempts: claim.attempts,
         doubts: claim.doubts,
-        reply,
+        reply: String::new(),
         bounce: None,
     }
 }

@@ -96,7 +96,7 @@ impl Desk<'_> {
     /// Gives a letter back that was certainly not sent.
     fn release(&self, connection: usize, now: DateTime<Utc>) -> Option<Step> {
         match &self.lines[connection].state {
-            LineState::Busy(busy) if !busy.gone => Some(waiting(&busy.claim, now, String::new())),
+            LineState::Busy(busy) if !busy.gone => Some(waiting(&busy.claim, now)),
             _ => None,
         }
     }
@@ -226,7 +226,7 @@ impl Desk<'_> {
             .collect();
         // What was claimed ahead goes back to wait with the others.
         let rests = self.take_from_hand(|claim| claim.digest == digest);
-        steps.extend(rests.iter().map(|claim| waiting(claim, now, String::new())));
+        steps.extend(rests.iter().map(|claim| waiting(claim, now)));
         Ok(steps)
     }
 
