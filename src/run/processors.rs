@@ -18,11 +18,11 @@ pub fn each<T: Sync, R: Send>(
     work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(usize, R) -> ControlFlow<()>,
 ) {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    let threads = threads(things.len());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let (give, results) = sync_channel(threads);
-        for _ in 0..threads.min(things.len()) {
+        for _ in 0..threads {
             let (give, next, work) = (give.clone(), &next, &work);
             scope.spawn(move || {
                 loop {
@@ -50,7 +50,6 @@ pub fn map<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec
     /// Things that a thread takes together: enough that they do not meet often, few enough that the
     /// last one does not keep the others waiting.
     const BATCH: usize = 16;
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     let mut results: Vec<Option<R>> = things.iter().map(|_| None).collect();
     let batches = Mutex::new(things.chunks(BATCH).zip(results.chunks_mut(BATCH)));
     let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -62,12 +61,17 @@ pub fn map<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec
         }
     };
     thread::scope(|scope| {
-        for _ in 1..threads.min(things.len().div_ceil(BATCH)) {
+        for _ in 1..threads(things.len().div_ceil(BATCH)) {
             scope.spawn(on_one);
         }
         on_one();
     });
     results.into_iter().map(|result| result.expect("each thing was worked on")).collect()
+}
+
+/// How many threads share so many portions of work.
+fn threads(portions: usize) -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS).min(portions)
 }
 
 #[cfg(test)]
