@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::processors;
 use crate::domain::{Gravity, Image, ImageFormat, ImageSource, InlineImage, Problem, SitePath};
 use crate::read::folder::Scan;
 use crate::read::pictures::{self, Frame, Picture};
@@ -47,21 +47,13 @@ pub fn prepare(scan: &Scan, wanted: &[Wanted], domain: &str, cache: &Path) -> (P
     let unique: BTreeMap<(&str, Role), &Wanted> =
         wanted.iter().map(|wanted| ((wanted.url.as_str(), wanted.role), wanted)).collect();
     let unique: Vec<&Wanted> = unique.into_values().collect();
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(unique.len().max(1));
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(wanted) = unique.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = one(scan, wanted, cache);
-                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*wanted, result));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_by(|a, b| a.0.cmp(b.0));
+    let mut done = Vec::with_capacity(unique.len());
+    let take = |place: usize, result| {
+        done.push((unique[place], result));
+        ControlFlow::Continue(())
+    };
+    processors::each(&unique, |wanted| one(scan, wanted, cache), take);
+    done.sort_by_key(|(wanted, _)| *wanted);
     let mut ready = Pictures::default();
     let mut problems = Vec::new();
     for (wanted, result) in done {
