@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::num::NonZero;
 
 use serde::Serialize;
 
-use super::{Ending, plural};
+use super::{Ending, plural, processors};
 use crate::domain::{Article, Gravity, Problem, Status};
 use crate::read::folder::{self, Scan};
 
@@ -73,20 +72,8 @@ pub fn check(scan: &Scan, more: Vec<Problem>, form: Form, out: &mut dyn Write) -
 pub fn problems(scan: &Scan) -> Vec<Problem> {
     let public: Vec<&Article> =
         scan.articles.iter().filter(|a| a.status == Status::Published && a.published.is_some()).collect();
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
-    let share = public.len().div_ceil(threads).max(1);
     let mut all = scan.problems.clone();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = public
-            .chunks(share)
-            .map(|articles| {
-                scope.spawn(move || articles.iter().flat_map(|a| folder::lint(scan, a)).collect::<Vec<_>>())
-            })
-            .collect();
-        for worker in workers {
-            all.extend(worker.join().expect("reading never panics"));
-        }
-    });
+    all.extend(processors::map(&public, |article| folder::lint(scan, article)).into_iter().flatten());
     in_order(&mut all);
     all
 }
