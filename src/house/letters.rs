@@ -17,6 +17,7 @@ use parution::render::letter::ListSettings;
 use parution::run::cut::{self, Digesting};
 use parution::run::digest::{self, ByHand, Style};
 use parution::run::{Ending, Fault, deliver, job, mailing_list, preview};
+use parution::select::Selection;
 
 use super::House;
 use crate::clock;
@@ -145,12 +146,7 @@ impl House {
         )?;
         write!(out, "{}", preview::table(&preview::rows(&scan, &news.selection)))?;
         if news.selection.chosen.is_empty() {
-            if let Some(reason) = news.selection.too_few() {
-                writeln!(out, "there is no digest to look at: it {reason} (digest.min_items)")?;
-            } else {
-                writeln!(out, "nothing new: there is no digest to look at")?;
-            }
-            return Ok(Ending::Done);
+            return no_digest(&news.selection, "look at", out);
         }
         let made = self.make(&scan, &desk, &news.selection.chosen, ledger.as_mut())?;
         let written = preview::write(&made, desk.list.sender.domain(), desk.signer.as_ref(), &options.out)?;
@@ -195,6 +191,15 @@ impl House {
         let (now, began) = (self.now, clock());
         move || now + (clock() - began)
     }
+}
+
+/// Says why there is no digest to `look at`, or to `send`.
+pub(super) fn no_digest(selection: &Selection, to: &str, out: &mut Terminal) -> Result<Ending, Fault> {
+    match selection.too_few() {
+        Some(reason) => writeln!(out, "there is no digest to {to}: it {reason} (digest.min_items)")?,
+        None => writeln!(out, "nothing new: there is no digest to {to}")?,
+    }
+    Ok(Ending::Done)
 }
 
 /// Opens a file in the person's browser.

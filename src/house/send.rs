@@ -9,6 +9,7 @@ use parution::run::{Ending, Fault, job, mailing_list, news};
 use std::io::Write;
 
 use super::House;
+use super::letters::no_digest;
 use crate::terminal::Terminal;
 
 impl House {
@@ -44,12 +45,7 @@ impl House {
             (chosen, Occasion::Manual(name))
         };
         if chosen.is_empty() {
-            if let Some(reason) = found.selection.too_few() {
-                writeln!(out, "there is no digest to send: it {reason} (digest.min_items)")?;
-            } else {
-                writeln!(out, "nothing new: there is no digest to send")?;
-            }
-            return Ok(Ending::Done);
+            return no_digest(&found.selection, "send", out);
         }
         if let Some(guard) = found.guard.filter(|_| writes && !options.yes) {
             return Err(Fault(guard.to_string()));
