@@ -42,11 +42,7 @@ fn a_hundred_kills_lose_nobody_and_make_no_copy_without_a_reason() {
         })
     });
     site(folder.path(), &server);
-    let people: String = (0..readers).map(|i| format!("r{i}@example.net\n")).collect();
-    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
-    let done =
-        parution(folder.path(), &["subscribers", "import", "people.csv", "--consent", "essai"]).status();
-    assert!(done.unwrap().success());
+    import(folder.path(), readers);
 
     let (mut kills, mut rounds_left) = (0, 5);
     // The first run cuts the digest; the others find it.
@@ -95,10 +91,7 @@ fn a_disk_that_is_full_loses_nobody_and_makes_no_copy_without_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::kind();
     site(folder.path(), &server);
-    let people: String = (0..200).map(|i| format!("r{i}@example.net\n")).collect();
-    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
-    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
-    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    import(folder.path(), 200);
     let (mut failed_before, mut failed_amidst, mut failed_after) = (0, 0, 0);
     for blocks in (0..4000).step_by(100) {
         let limit = format!("ulimit -f {blocks}; exec \"$0\" --site site run --yes");
@@ -141,11 +134,8 @@ fn a_run_that_dies_at_any_commit_goes_on_from_there() {
         println!("NOT TESTED: strace is not installed, or may not look into a process here");
         return;
     }
-    fs::write(folder.path().join("people.csv"), "email\na@example.net\nb@example.net\nc@example.net\n")
-        .unwrap();
     site(folder.path(), &Server::kind());
-    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
-    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    import(folder.path(), 3);
     let prepared = fs::read(folder.path().join(".parution/ledger.db")).unwrap();
 
     let mut copied = 0;
@@ -177,10 +167,7 @@ fn runs_that_begin_together_send_one_digest_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::kind();
     site(folder.path(), &server);
-    let people: String = (0..40).map(|i| format!("r{i}@example.net\n")).collect();
-    fs::write(folder.path().join("people.csv"), format!("email\n{people}")).unwrap();
-    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
-    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    import(folder.path(), 40);
     for _ in 0..3 {
         let runs: Vec<_> =
             (0..5).map(|_| parution(folder.path(), &["run", "--yes"]).spawn().unwrap()).collect();
@@ -196,9 +183,7 @@ fn where_the_feeds_cannot_be_written_no_letter_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::kind();
     site(folder.path(), &server);
-    fs::write(folder.path().join("people.csv"), "email\na@example.net\n").unwrap();
-    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
-    assert!(parution(folder.path(), &consent).status().unwrap().success());
+    import(folder.path(), 1);
     fs::write(folder.path().join("public"), "not a folder").unwrap();
     assert_eq!(parution(folder.path(), &["run", "--yes"]).status().unwrap().code(), Some(2));
     assert!(server.taken().is_empty());
@@ -234,6 +219,14 @@ fn parution(folder: &Path, arguments: &[&str]) -> Command {
 fn tally(folder: &Path) -> Tally {
     let opening = parution::ledger::Opening { adopt: true, ..opening() };
     SqliteLedger::open(&folder.join(".parution/ledger.db"), &opening).unwrap().tally(None).unwrap()
+}
+
+/// Takes in so many readers.
+fn import(folder: &Path, readers: usize) {
+    let people: String = (0..readers).map(|i| format!("r{i}@example.net\n")).collect();
+    fs::write(folder.join("people.csv"), format!("email\n{people}")).unwrap();
+    let consent = ["subscribers", "import", "people.csv", "--consent", "essai"];
+    assert!(parution(folder, &consent).status().unwrap().success());
 }
 
 /// A site of one article, and settings whose waits are short.
