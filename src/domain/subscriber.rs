@@ -208,7 +208,7 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// The word for it in exports and forms.
+    /// The word for it in ledgers, exports and forms.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -267,7 +267,7 @@ impl Standing {
         }
     }
 
-    /// The word for it in exports, listings and `--standing`.
+    /// The word for it in ledgers, exports, listings and `--standing`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

@@ -102,14 +102,3 @@ pub(super) fn topics_to_text(topics: &[String]) -> String {
 pub(super) fn topics_from_text(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
-
-pub(super) fn frequency_to_text(frequency: Frequency) -> &'static str {
-    match frequency {
-        Frequency::Every => "every",
-        Frequency::Monthly => "monthly",
-    }
-}
-
-pub(super) fn frequency_from_text(text: &str) -> Frequency {
-    if text == "monthly" { Frequency::Monthly } else { Frequency::Every }
-}

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::digests::{frequency_to_text, topics_from_text, topics_to_text};
+use super::digests::{topics_from_text, topics_to_text};
 use super::{LedgerError, LedgerKey, NewSubscriber, Subscribers};
 use crate::domain::{
     Consent, DigestId, EmailAddress, Frequency, Language, Standing, StandingEvent, Subscriber, SubscriberId,
@@ -277,7 +277,7 @@ pub(super) fn choice_in_words(choice: &Choice) -> String {
     let topics = topics_to_text(&choice.topics);
     let topics = if topics.is_empty() { "everything".to_owned() } else { topics.replace('\n', ", ") };
     let language = choice.language.as_ref().map_or("", Language::tag);
-    format!("{topics}; {} {language}", frequency_to_text(choice.frequency))
+    format!("{topics}; {} {language}", choice.frequency.word())
 }
 
 /// People by topic, the most wanted first, from what was counted for each set of topics.

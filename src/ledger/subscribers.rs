@@ -52,25 +52,3 @@ pub enum Added {
     New(SubscriberId),
     Known(SubscriberId, Standing),
 }
-
-pub(super) fn standing_to_text(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Pending => "pending",
-        Standing::Confirmed => "confirmed",
-        Standing::Left => "left",
-        Standing::Bouncing => "bouncing",
-        Standing::Complained => "complained",
-    }
-}
-
-/// `None` for a word that no version of this program wrote.
-pub(super) fn standing_from_text(text: &str) -> Option<Standing> {
-    Some(match text {
-        "pending" => Standing::Pending,
-        "confirmed" => Standing::Confirmed,
-        "left" => Standing::Left,
-        "bouncing" => Standing::Bouncing,
-        "complained" => Standing::Complained,
-        _ => return None,
-    })
-}

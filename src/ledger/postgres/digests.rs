@@ -4,10 +4,8 @@ use postgres::Row;
 
 use super::deliveries::tally;
 use super::{Begin, PostgresLedger, Session, Sql, Trouble, text};
-use crate::domain::{ArticleId, Digest, DigestId, Edition, Language, Occasion};
-use crate::ledger::digests::{
-    edition_of, frequency_from_text, frequency_to_text, topics_from_text, topics_to_text,
-};
+use crate::domain::{ArticleId, Digest, DigestId, Edition, Frequency, Language, Occasion};
+use crate::ledger::digests::{edition_of, topics_from_text, topics_to_text};
 use crate::ledger::{Cut, DigestSummary, Digests, LedgerError, Pause, ReaderGroup, instant, millis};
 
 impl Digests for PostgresLedger {
@@ -105,7 +103,7 @@ fn groups(session: &mut Session) -> Sql<Vec<ReaderGroup>> {
             Ok(ReaderGroup {
                 language: Language::parse(row.try_get(0)?),
                 topics: topics_from_text(row.try_get(1)?),
-                frequency: frequency_from_text(row.try_get(2)?),
+                frequency: Frequency::from_word(row.try_get(2)?).unwrap_or_default(),
                 readers: row.try_get::<_, i64>(3)? as u64,
             })
         })
@@ -190,7 +188,7 @@ fn cut(session: &mut Session, digest: &Digest, readers: &[(ReaderGroup, Option<u
                 &cut_at,
                 &group.language.as_ref().map_or("", Language::tag),
                 &topics_to_text(&group.topics),
-                &frequency_to_text(group.frequency),
+                &group.frequency.word(),
             ],
         )?;
     }

@@ -13,7 +13,7 @@ use super::connection::Trouble;
 use super::subscribers::{PAGE, each, insert, next_id, standing, subscriber};
 use super::{Begin, PostgresLedger, Session, Sql, text};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
-use crate::ledger::digests::{frequency_to_text, topics_to_text};
+use crate::ledger::digests::topics_to_text;
 use crate::ledger::membership::{
     BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, Pretended, UNCONFIRMED_LIFE, by_topic, choice_in_words,
     link_token, pending, plan_batch,
@@ -73,7 +73,7 @@ impl Membership for PostgresLedger {
                     &millis(now + LINK_LIFE),
                     &asking.choice.language.as_ref().map_or("", Language::tag),
                     &text(&topics_to_text(&asking.choice.topics)),
-                    &frequency_to_text(asking.choice.frequency),
+                    &asking.choice.frequency.word(),
                     &text(&asking.origin),
                     &text(&asking.consent_text),
                 ],
@@ -146,7 +146,7 @@ impl Membership for PostgresLedger {
                     &id.0,
                     &choice.language.as_ref().map_or("", Language::tag),
                     &text(&topics_to_text(&choice.topics)),
-                    &frequency_to_text(choice.frequency),
+                    &choice.frequency.word(),
                 ],
             )?;
             write_down(session, id, now, "chose", &choice_in_words(choice))

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use postgres::Row;
 
 use super::{Begin, PostgresLedger, Session, Sql, Trouble, text};
-use crate::domain::{Consent, EmailAddress, Language, Standing, Subscriber, SubscriberId};
-use crate::ledger::digests::{frequency_from_text, frequency_to_text, topics_from_text, topics_to_text};
+use crate::domain::{Consent, EmailAddress, Frequency, Language, Standing, Subscriber, SubscriberId};
+use crate::ledger::digests::{topics_from_text, topics_to_text};
 use crate::ledger::{Added, LEAVE, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
 
 /// People fetched at a time, so that memory does not grow with the list.
@@ -147,7 +147,7 @@ pub(super) fn insert(
             &column(|p| text(&p.name)),
             &column(|p| p.language.as_ref().map_or("", Language::tag).to_owned()),
             &column(|p| text(&topics_to_text(&p.topics))),
-            &column(|p| frequency_to_text(p.frequency).to_owned()),
+            &column(|p| p.frequency.word().to_owned()),
             &standings,
             &asked_at,
             &confirmed_at,
@@ -174,7 +174,7 @@ pub(super) fn subscriber(row: &Row) -> Sql<Subscriber> {
         name: row.try_get(2)?,
         language: Language::parse(row.try_get(3)?),
         topics: topics_from_text(row.try_get(4)?),
-        frequency: frequency_from_text(row.try_get(5)?),
+        frequency: Frequency::from_word(row.try_get(5)?).unwrap_or_default(),
         standing: standing(row, 6)?,
         consent: Consent {
             asked_at: row.try_get::<_, Option<i64>>(7)?.map(instant),

@@ -4,10 +4,8 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
 use super::deliveries::tally;
-use crate::domain::{ArticleId, Digest, DigestId, Edition, Language, Occasion};
-use crate::ledger::digests::{
-    edition_of, frequency_from_text, frequency_to_text, topics_from_text, topics_to_text,
-};
+use crate::domain::{ArticleId, Digest, DigestId, Edition, Frequency, Language, Occasion};
+use crate::ledger::digests::{edition_of, topics_from_text, topics_to_text};
 use crate::ledger::{Cut, DigestSummary, Digests, LedgerError, Pause, ReaderGroup, instant, millis};
 
 impl Digests for SqliteLedger {
@@ -116,7 +114,7 @@ fn groups(tx: &Transaction<'_>) -> rusqlite::Result<Vec<ReaderGroup>> {
         Ok(ReaderGroup {
             language: Language::parse(&row.get::<_, String>(0)?),
             topics: topics_from_text(&row.get::<_, String>(1)?),
-            frequency: frequency_from_text(&row.get::<_, String>(2)?),
+            frequency: Frequency::from_word(&row.get::<_, String>(2)?).unwrap_or_default(),
             readers: row.get::<_, i64>(3)? as u64,
         })
     })?
@@ -205,7 +203,7 @@ fn cut(
                 cut_at,
                 group.language.as_ref().map_or("", Language::tag),
                 topics_to_text(&group.topics),
-                frequency_to_text(group.frequency),
+                group.frequency.word(),
             ],
         )?;
     }

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params}
 use super::subscribers::{COLUMNS, subscriber};
 use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
-use crate::ledger::digests::{frequency_to_text, topics_to_text};
+use crate::ledger::digests::topics_to_text;
 use crate::ledger::membership::{
     BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, Pretended, UNCONFIRMED_LIFE, by_topic, choice_in_words,
     link_token, pending, plan_batch,
@@ -81,7 +81,7 @@ impl Membership for SqliteLedger {
                 millis(now + LINK_LIFE),
                 asking.choice.language.as_ref().map_or("", Language::tag),
                 topics_to_text(&asking.choice.topics),
-                frequency_to_text(asking.choice.frequency),
+                asking.choice.frequency.word(),
                 asking.origin,
                 asking.consent_text,
             ])?;
@@ -145,7 +145,7 @@ impl Membership for SqliteLedger {
         self.write(|tx| {
             let language = choice.language.as_ref().map_or("", Language::tag);
             let topics = topics_to_text(&choice.topics);
-            let frequency = frequency_to_text(choice.frequency);
+            let frequency = choice.frequency.word();
             tx.prepare_cached(
                 "UPDATE subscriber SET language = ?2, topics = ?3, frequency = ?4 WHERE id = ?1",
             )?
@@ -413,7 +413,7 @@ fn insert(
         person.name,
         person.language.as_ref().map_or("", Language::tag),
         topics_to_text(&person.topics),
-        frequency_to_text(person.frequency),
+        person.frequency.word(),
         standing.word(),
         millis(now),
         person.consent.asked_at.map(millis),

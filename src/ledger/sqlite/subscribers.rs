@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteLedger;
-use crate::domain::{Consent, EmailAddress, Language, Standing, Subscriber, SubscriberId};
-use crate::ledger::digests::{frequency_from_text, frequency_to_text, topics_from_text, topics_to_text};
-use crate::ledger::subscribers::{standing_from_text, standing_to_text};
+use crate::domain::{Consent, EmailAddress, Frequency, Language, Standing, Subscriber, SubscriberId};
+use crate::ledger::digests::{topics_from_text, topics_to_text};
 use crate::ledger::{Added, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
 
 pub(super) const COLUMNS: &str =
@@ -23,7 +22,7 @@ impl Subscribers for SqliteLedger {
                 .query_row([new.email.key()], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             if let Some((id, standing)) = known {
-                let standing = standing_from_text(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
+                let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
                 return Ok(Added::Known(SubscriberId(id), standing));
             }
             tx.prepare_cached(
@@ -38,8 +37,8 @@ impl Subscribers for SqliteLedger {
                 new.name,
                 new.language.as_ref().map_or("", Language::tag),
                 topics_to_text(&new.topics),
-                frequency_to_text(new.frequency),
-                standing_to_text(new.standing),
+                new.frequency.word(),
+                new.standing.word(),
                 millis(now),
                 new.consent.asked_at.map(millis),
                 new.consent.confirmed_at.map(millis),
@@ -70,7 +69,7 @@ impl Subscribers for SqliteLedger {
     ) -> Result<(), LedgerError> {
         self.write(|tx| {
             tx.prepare_cached("UPDATE subscriber SET standing = ?2, standing_at = ?3 WHERE id = ?1")?
-                .execute(params![subscriber.0, standing_to_text(standing), millis(now)])
+                .execute(params![subscriber.0, standing.word(), millis(now)])
                 .map(|_| ())
         })
     }
@@ -108,8 +107,8 @@ pub(super) fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
         name: row.get(2)?,
         language: Language::parse(&row.get::<_, String>(3)?),
         topics: topics_from_text(&row.get::<_, String>(4)?),
-        frequency: frequency_from_text(&row.get::<_, String>(5)?),
-        standing: standing_from_text(&row.get::<_, String>(6)?).ok_or_else(wrong)?,
+        frequency: Frequency::from_word(&row.get::<_, String>(5)?).unwrap_or_default(),
+        standing: Standing::from_word(&row.get::<_, String>(6)?).ok_or_else(wrong)?,
         consent: Consent {
             asked_at: row.get::<_, Option<i64>>(7)?.map(instant),
             confirmed_at: row.get::<_, Option<i64>>(8)?.map(instant),
