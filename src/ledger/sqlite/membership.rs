@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::subscribers::{COLUMNS, subscriber};
+use super::subscribers::{COLUMNS, insert, next_id, subscriber};
 use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::topics_to_text;
@@ -16,7 +16,7 @@ use crate::ledger::membership::{
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
-    LedgerKey, Membership, NewSubscriber, NextBatch, instant, millis,
+    LedgerKey, Membership, NextBatch, instant, millis,
 };
 
 /// Pages kept in memory during an import, KiB: its two unique indexes are written in random order.
@@ -58,9 +58,12 @@ impl Membership for SqliteLedger {
                 .prepare_cached("SELECT id, standing FROM subscriber WHERE email_key = ?1")?
                 .query_row([asking.email.key()], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            let (id, standing) = match known {
-                Some((id, standing)) => (SubscriberId(id), standing),
-                None => (insert_pending(tx, &key, asking, now)?, Standing::Pending.word().to_owned()),
+            let (id, standing) = if let Some((id, standing)) = known {
+                (SubscriberId(id), standing)
+            } else {
+                let id = next_id(tx)?;
+                insert(tx, &key, id, &pending(asking, now), Standing::Pending, now)?;
+                (id, Standing::Pending.word().to_owned())
             };
             if !begin_hour(tx, id, now)? {
                 return Ok(Asked::Nothing);
@@ -342,11 +345,8 @@ fn import(
     dry_run: bool,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<bool> {
-    let last: Option<i64> = tx
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'", [], |row| row.get(0))
-        .optional()?;
-    let first_new = last.unwrap_or(0) + 1;
-    let mut next_id = first_new;
+    let first_new = next_id(tx)?.0;
+    let mut next = first_new;
     let any_barred: bool = tx.query_row("SELECT EXISTS (SELECT 1 FROM barred)", [], |row| row.get(0))?;
     let mut pretended = Pretended::default();
     loop {
@@ -374,8 +374,7 @@ fn import(
                 out.insert(email_key);
             }
         }
-        let plan =
-            plan_batch(&batch, &mut known, &|email| out.contains(&email.key()), first_new, &mut next_id);
+        let plan = plan_batch(&batch, &mut known, &|email| out.contains(&email.key()), first_new, &mut next);
         if dry_run {
             pretended.remember(&plan, &known);
         } else {
@@ -390,54 +389,6 @@ fn import(
         }
         source.note(&plan.effects);
     }
-}
-
-fn insert(
-    tx: &Transaction<'_>,
-    key: &LedgerKey,
-    id: SubscriberId,
-    person: &NewSubscriber,
-    standing: Standing,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO subscriber (id, email, email_key, domain, name, language, topics, frequency, standing,
-             standing_at, asked_at, confirmed_at, origin, consent_text, token_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-    )?
-    .execute(params![
-        id.0,
-        person.email.as_str(),
-        person.email.key(),
-        person.email.domain(),
-        person.name,
-        person.language.as_ref().map_or("", Language::tag),
-        topics_to_text(&person.topics),
-        person.frequency.word(),
-        standing.word(),
-        millis(now),
-        person.consent.asked_at.map(millis),
-        person.consent.confirmed_at.map(millis),
-        person.consent.origin,
-        person.consent.text,
-        LedgerKey::token_hash(&key.subscriber_token(LEAVE, id)),
-    ])?;
-    Ok(())
-}
-
-fn insert_pending(
-    tx: &Transaction<'_>,
-    key: &LedgerKey,
-    asking: &Asking,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<SubscriberId> {
-    let last: Option<i64> = tx
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'", [], |row| row.get(0))
-        .optional()?;
-    let id = SubscriberId(last.unwrap_or(0) + 1);
-    let person = pending(asking, now);
-    insert(tx, key, id, &person, Standing::Pending, now)?;
-    Ok(id)
 }
 
 struct Link {

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
 use crate::domain::{Consent, EmailAddress, Frequency, Language, Standing, Subscriber, SubscriberId};
 use crate::ledger::digests::{topics_from_text, topics_to_text};
-use crate::ledger::{Added, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
+use crate::ledger::{Added, LEAVE, LedgerError, LedgerKey, NewSubscriber, Subscribers, instant, millis};
 
 pub(super) const COLUMNS: &str =
     "id, email, name, language, topics, frequency, standing, asked_at, confirmed_at, origin, consent_text";
@@ -25,30 +25,8 @@ impl Subscribers for SqliteLedger {
                 let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
                 return Ok(Added::Known(SubscriberId(id), standing));
             }
-            tx.prepare_cached(
-                "INSERT INTO subscriber (email, email_key, domain, name, language, topics, frequency,
-                     standing, standing_at, asked_at, confirmed_at, origin, consent_text)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?
-            .execute(params![
-                new.email.as_str(),
-                new.email.key(),
-                new.email.domain(),
-                new.name,
-                new.language.as_ref().map_or("", Language::tag),
-                topics_to_text(&new.topics),
-                new.frequency.word(),
-                new.standing.word(),
-                millis(now),
-                new.consent.asked_at.map(millis),
-                new.consent.confirmed_at.map(millis),
-                new.consent.origin,
-                new.consent.text,
-            ])?;
-            let id = SubscriberId(tx.last_insert_rowid());
-            let hash = LedgerKey::token_hash(&key.subscriber_token("unsubscribe", id));
-            tx.prepare_cached("UPDATE subscriber SET token_hash = ?2 WHERE id = ?1")?
-                .execute(params![id.0, hash])?;
+            let id = next_id(tx)?;
+            insert(tx, &key, id, new, new.standing, now)?;
             Ok(Added::New(id))
         })
     }
@@ -97,6 +75,49 @@ impl Subscribers for SqliteLedger {
             })
         })
     }
+}
+
+/// A number that nobody ever had.
+pub(super) fn next_id(tx: &Transaction<'_>) -> rusqlite::Result<SubscriberId> {
+    let last: Option<i64> = tx
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(SubscriberId(last.unwrap_or(0) + 1))
+}
+
+/// Adds a person.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    key: &LedgerKey,
+    id: SubscriberId,
+    person: &NewSubscriber,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO subscriber (id, email, email_key, domain, name, language, topics, frequency, standing,
+             standing_at, asked_at, confirmed_at, origin, consent_text, token_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?
+    .execute(params![
+        id.0,
+        person.email.as_str(),
+        person.email.key(),
+        person.email.domain(),
+        person.name,
+        person.language.as_ref().map_or("", Language::tag),
+        topics_to_text(&person.topics),
+        person.frequency.word(),
+        standing.word(),
+        millis(now),
+        person.consent.asked_at.map(millis),
+        person.consent.confirmed_at.map(millis),
+        person.consent.origin,
+        person.consent.text,
+        LedgerKey::token_hash(&key.subscriber_token(LEAVE, id)),
+    ])?;
+    Ok(())
 }
 
 pub(super) fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
