@@ -13,6 +13,7 @@ mod deliveries;
 mod digests;
 mod dots;
 mod feeds;
+mod import;
 mod key;
 mod location;
 mod membership;
@@ -32,11 +33,12 @@ pub use deliveries::{
 pub use digests::{Cut, DigestSummary, Digests, Pause, ReaderGroup};
 pub use dots::{Dot, Dots};
 pub use feeds::Feeds;
+pub use import::{Effect, ImportSource, NextBatch};
 pub use key::LedgerKey;
 pub use location::{Location, open};
 pub use membership::{
-    ArchivedDigest, Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Effect, Figures, Filter, HistoryEntry,
-    ImportSource, LEAVE, LINK_LIFE, Membership, NextBatch, UNCONFIRMED_LIFE,
+    ArchivedDigest, Asked, Asking, BETWEEN_NOTICES, Barred, Choice, Figures, Filter, HistoryEntry, LEAVE,
+    LINK_LIFE, Membership, UNCONFIRMED_LIFE,
 };
 pub use subscribers::{Added, NewSubscriber, Subscribers};
 pub use worker::{Fate, Worker};

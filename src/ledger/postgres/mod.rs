@@ -13,6 +13,7 @@ mod connection;
 mod deliveries;
 mod digests;
 mod feeds;
+mod import;
 mod membership;
 mod subscribers;
 

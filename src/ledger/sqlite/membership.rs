@@ -1,22 +1,21 @@
 //! Membership in SQLite.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
+use super::import::import;
 use super::subscribers::{COLUMNS, insert, next_id, subscriber};
 use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::topics_to_text;
 use crate::ledger::membership::{
-    BETWEEN_NOTICES, KnownPerson, LEAVE, LINK_LIFE, Pretended, UNCONFIRMED_LIFE, by_topic, choice_in_words,
-    link_token, pending, plan_batch,
+    BETWEEN_NOTICES, LEAVE, LINK_LIFE, UNCONFIRMED_LIFE, by_topic, choice_in_words, link_token, pending,
 };
 use crate::ledger::{
     ArchivedDigest, Asked, Asking, Barred, Choice, Figures, Filter, HistoryEntry, ImportSource, LedgerError,
-    LedgerKey, Membership, NextBatch, instant, millis,
+    LedgerKey, Membership, instant, millis,
 };
 
 /// Pages kept in memory during an import, KiB: its two unique indexes are written in random order.
@@ -338,59 +337,6 @@ impl Membership for SqliteLedger {
     }
 }
 
-fn import(
-    tx: &Transaction<'_>,
-    key: &LedgerKey,
-    source: &mut dyn ImportSource,
-    dry_run: bool,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<bool> {
-    let first_new = next_id(tx)?.0;
-    let mut next = first_new;
-    let any_barred: bool = tx.query_row("SELECT EXISTS (SELECT 1 FROM barred)", [], |row| row.get(0))?;
-    let mut pretended = Pretended::default();
-    loop {
-        let batch = match source.next() {
-            NextBatch::People(batch) => batch,
-            NextBatch::End => return Ok(true),
-            NextBatch::GiveUp => return Ok(false),
-        };
-        let mut known = HashMap::with_capacity(batch.len());
-        let mut out = std::collections::HashSet::new();
-        for person in &batch {
-            let email_key = person.email.key();
-            if let Some(found) = pretended.get(&email_key) {
-                known.insert(email_key, found);
-                continue;
-            }
-            let found = tx
-                .prepare_cached("SELECT id, standing FROM subscriber WHERE email_key = ?1")?
-                .query_row([&email_key], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
-                .optional()?;
-            if let Some((id, standing)) = found {
-                let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
-                known.insert(email_key, KnownPerson { id, standing });
-            } else if any_barred && barred(tx, key, &person.email)?.is_some() {
-                out.insert(email_key);
-            }
-        }
-        let plan = plan_batch(&batch, &mut known, &|email| out.contains(&email.key()), first_new, &mut next);
-        if dry_run {
-            pretended.remember(&plan, &known);
-        } else {
-            for (id, person, standing) in &plan.added {
-                insert(tx, key, SubscriberId(*id), person, *standing, now)?;
-            }
-            for (id, standing) in &plan.restricted {
-                tx.prepare_cached("UPDATE subscriber SET standing = ?2, standing_at = ?3 WHERE id = ?1")?
-                    .execute(params![id, standing.word(), millis(now)])?;
-                write_down(tx, SubscriberId(*id), now, standing.word(), "an imported list says so")?;
-            }
-        }
-        source.note(&plan.effects);
-    }
-}
-
 struct Link {
     subscriber: i64,
     asked_at: i64,
@@ -485,7 +431,11 @@ fn forget(
     Ok(true)
 }
 
-fn barred(tx: &Transaction<'_>, key: &LedgerKey, email: &EmailAddress) -> rusqlite::Result<Option<Barred>> {
+pub(super) fn barred(
+    tx: &Transaction<'_>,
+    key: &LedgerKey,
+    email: &EmailAddress,
+) -> rusqlite::Result<Option<Barred>> {
     let reason: Option<String> = tx
         .prepare_cached("SELECT reason FROM barred WHERE fingerprint = ?1")?
         .query_row([key.fingerprint(email)], |row| row.get(0))

@@ -11,6 +11,7 @@ mod articles;
 mod deliveries;
 mod digests;
 mod feeds;
+mod import;
 mod membership;
 mod place;
 mod subscribers;
