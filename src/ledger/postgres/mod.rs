@@ -15,6 +15,7 @@ mod digests;
 mod feeds;
 mod import;
 mod membership;
+mod record;
 mod subscribers;
 
 use std::time::Duration;

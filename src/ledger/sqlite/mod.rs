@@ -14,6 +14,7 @@ mod feeds;
 mod import;
 mod membership;
 mod place;
+mod record;
 mod subscribers;
 
 use std::os::fd::OwnedFd;
