@@ -89,6 +89,17 @@ pub fn run(
         )?;
         ending = Ending::Look;
     }
+    let by_hand = ByHand::default();
+    let digesting = |chosen, occasion, audience| Digesting {
+        chosen,
+        occasion,
+        audience,
+        style: job.style,
+        by_hand: &by_hand,
+        intro: job.intro,
+        force: false,
+        now: job.now,
+    };
     let waiting = news.selection.chosen.len();
     let due = due(job, scan, waiting, ledger)?;
     if waiting == 0 {
@@ -98,16 +109,7 @@ pub fn run(
             None => {}
         }
     } else if tell_due(&due, waiting, job.yes, &mut problems, out)? {
-        let digesting = Digesting {
-            chosen: &news.selection.chosen,
-            occasion: Occasion::Scheduled,
-            audience: Audience::Every,
-            style: job.style,
-            by_hand: &ByHand::default(),
-            intro: job.intro,
-            force: false,
-            now: job.now,
-        };
+        let digesting = digesting(&news.selection.chosen, Occasion::Scheduled, Audience::Every);
         let cutting = cut::cut(&digesting, scan, ledger)?;
         ending = ending.and(tell_cutting(&cutting, news.selection.chosen.len(), out)?);
         if let Cutting::Cut { problems: more, .. } | Cutting::Flawed { problems: more, .. } = &cutting {
@@ -128,16 +130,7 @@ pub fn run(
         }
     }
     if let Some(due) = monthly::due(scan, ledger, job.now)? {
-        let digesting = Digesting {
-            chosen: &due.chosen,
-            occasion: Occasion::Manual(due.name),
-            audience: Audience::Monthly,
-            style: job.style,
-            by_hand: &ByHand::default(),
-            intro: job.intro,
-            force: false,
-            now: job.now,
-        };
+        let digesting = digesting(&due.chosen, Occasion::Manual(due.name), Audience::Monthly);
         let cutting = cut::cut(&digesting, scan, ledger)?;
         ending = ending.and(tell_cutting(&cutting, due.chosen.len(), out)?);
         if matches!(cutting, Cutting::Cut { .. }) {
