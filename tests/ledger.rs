@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use parution::domain::{
     ArticleId, Bounce, Consent, DeliveryState, Digest, DigestId, Edition, Frequency, Guid, KnownArticle,
-    KnownText, Language, Occasion, Ping, Standing, SubscriberId,
+    KnownText, Language, Occasion, Ping, Standing, SubscriberId, TextHash,
 };
 use parution::ledger::sqlite::SqliteLedger;
 use parution::ledger::{
@@ -731,17 +731,18 @@ fn of(claims: &[Claim], subscriber: SubscriberId) -> &Claim {
 }
 
 fn the_words_of_an_entry_are_remembered_by_its_guid(engine: &dyn Engine) {
-    let text = |guid: &str, hash: &str, hour: i64| KnownText {
+    let text = |guid: &str, hash: u128, hour: i64| KnownText {
         guid: Guid(guid.to_owned()),
-        hash: hash.to_owned(),
+        hash: (hash > 0).then_some(TextHash(hash)),
         updated: now() + TimeDelta::hours(hour),
     };
     let mut ledger = engine.open();
     assert_eq!(ledger.feed_texts().unwrap(), []);
-    ledger.record_feed_texts(&[text("b", "1", 0), text("a", "2", 1)]).unwrap();
-    ledger.record_feed_texts(&[text("b", "3", 2)]).unwrap();
+    ledger.record_feed_texts(&[text("b", 1, 0), text("a", u128::MAX, 1), text("c", 0, 0)]).unwrap();
+    ledger.record_feed_texts(&[text("b", 3, 2)]).unwrap();
     ledger.record_feed_texts(&[]).unwrap();
-    assert_eq!(engine.open().feed_texts().unwrap(), [text("a", "2", 1), text("b", "3", 2)]);
+    let known = engine.open().feed_texts().unwrap();
+    assert_eq!(known, [text("a", u128::MAX, 1), text("b", 3, 2), text("c", 0, 0)]);
 }
 
 fn a_hub_is_owed_a_ping_until_it_accepts(engine: &dyn Engine) {

@@ -28,7 +28,7 @@ pub use fingerprint::{fingerprint, likeness, near};
 pub use html::Html;
 pub use image::{Image, ImageFacts, ImageFormat, ImageSource, SitePath};
 pub use known::KnownArticle;
-pub use known_text::KnownText;
+pub use known_text::{KnownText, TextHash};
 pub use language::Language;
 pub use ping::Ping;
 pub use problem::{Gravity, Problem};

@@ -1,7 +1,7 @@
 //! Verbs about feeds: what their entries last said, and which hubs have yet to hear of a change.
 
 use super::LedgerError;
-use crate::domain::{KnownText, Ping};
+use crate::domain::{KnownText, Ping, TextHash};
 
 /// What feeds need to be remembered.
 pub trait Feeds {
@@ -19,4 +19,9 @@ pub trait Feeds {
 
     /// Crosses off what a hub has accepted.
     fn ping_accepted(&mut self, ping: &Ping) -> Result<(), LedgerError>;
+}
+
+/// A hash as it stands in a row; what no version knows stays unknown.
+pub(super) fn written(hash: Option<TextHash>) -> String {
+    hash.map(|hash| hash.to_string()).unwrap_or_default()
 }

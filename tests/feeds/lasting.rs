@@ -1,7 +1,7 @@
 //! Dates that mean something, ids that stay, old entries that can be reached.
 
 use super::*;
-use parution::domain::KnownText;
+use parution::domain::{KnownText, TextHash};
 use parution::render::documents::read;
 use parution::render::feed::{Archives, Format, objections};
 
@@ -52,6 +52,26 @@ fn only_other_words_are_a_revision() {
 }
 
 #[test]
+fn words_that_another_version_knew_in_its_own_way_are_no_revision() {
+    let site = site();
+    let mut all: Vec<Entry> =
+        hard_cases().iter().map(|case| case.entry(&site, &Settings::default())).collect();
+    let published = |case: &Written| case.article.published.unwrap().to_utc();
+    let before = |case: &Written| KnownText {
+        guid: case.article.guid.clone(),
+        hash: TextHash::parse("0123456789abcdef0123456789abcdef"),
+        updated: published(case) + chrono::Duration::hours(1),
+    };
+    let known: Vec<KnownText> = hard_cases().iter().map(before).collect();
+    let written = stamp(&site, &mut all, &known, noon());
+    assert_eq!(written.len(), known.len());
+    for (now, before) in written.iter().zip(&known) {
+        assert_eq!((&now.guid, now.updated), (&before.guid, before.updated));
+        assert_eq!(TextHash::parse(&now.hash.unwrap().to_string()), now.hash);
+    }
+}
+
+#[test]
 fn many_revisions_at_once_do_not_reach_into_the_future() {
     let site = site();
     let settings = Settings::default();
@@ -59,7 +79,7 @@ fn many_revisions_at_once_do_not_reach_into_the_future() {
         .iter()
         .map(|case| KnownText {
             guid: case.article.guid.clone(),
-            hash: "another text".to_owned(),
+            hash: Some(TextHash(7)),
             updated: case.article.published.unwrap().to_utc(),
         })
         .collect();

@@ -3,7 +3,8 @@
 use url::Url;
 
 use super::{Begin, PostgresLedger, Trouble};
-use crate::domain::{Guid, KnownText, Ping};
+use crate::domain::{Guid, KnownText, Ping, TextHash};
+use crate::ledger::feeds::written;
 use crate::ledger::{Feeds, LedgerError, instant, millis};
 
 impl Feeds for PostgresLedger {
@@ -14,7 +15,7 @@ impl Feeds for PostgresLedger {
                 .map(|row| {
                     Ok(KnownText {
                         guid: Guid(row.try_get(0)?),
-                        hash: row.try_get(1)?,
+                        hash: TextHash::parse(row.try_get(1)?),
                         updated: instant(row.try_get(2)?),
                     })
                 })
@@ -26,15 +27,18 @@ impl Feeds for PostgresLedger {
         if texts.is_empty() {
             return Ok(());
         }
+        let guids: Vec<&str> = texts.iter().map(|text| text.guid.0.as_str()).collect();
+        let hashes: Vec<String> = texts.iter().map(|text| written(text.hash)).collect();
+        let updated: Vec<i64> = texts.iter().map(|text| millis(text.updated)).collect();
         self.db.write(Begin::Usual, |session| {
-            for text in texts {
-                session.execute(
-                    "INSERT INTO feed_text (guid, hash, updated) VALUES ($1, $2, $3)
+            session
+                .execute(
+                    "INSERT INTO feed_text (guid, hash, updated)
+                     SELECT * FROM UNNEST($1::TEXT[], $2::TEXT[], $3::BIGINT[])
                      ON CONFLICT (guid) DO UPDATE SET hash = excluded.hash, updated = excluded.updated",
-                    &[&text.guid.0, &text.hash, &millis(text.updated)],
-                )?;
-            }
-            Ok(())
+                    &[&guids, &hashes, &updated],
+                )
+                .map(|_| ())
         })
     }
 

@@ -5,7 +5,8 @@ use rusqlite::types::Type;
 use url::Url;
 
 use super::SqliteLedger;
-use crate::domain::{Guid, KnownText, Ping};
+use crate::domain::{Guid, KnownText, Ping, TextHash};
+use crate::ledger::feeds::written;
 use crate::ledger::{Feeds, LedgerError, instant, millis};
 
 impl Feeds for SqliteLedger {
@@ -15,7 +16,7 @@ impl Feeds for SqliteLedger {
                 .query_map([], |row| {
                     Ok(KnownText {
                         guid: Guid(row.get(0)?),
-                        hash: row.get(1)?,
+                        hash: TextHash::parse(row.get_ref(1)?.as_str()?),
                         updated: instant(row.get(2)?),
                     })
                 })?
@@ -33,7 +34,7 @@ impl Feeds for SqliteLedger {
                  ON CONFLICT (guid) DO UPDATE SET hash = excluded.hash, updated = excluded.updated",
             )?;
             for text in texts {
-                upsert.execute(params![text.guid.0, text.hash, millis(text.updated)])?;
+                upsert.execute(params![text.guid.0, written(text.hash), millis(text.updated)])?;
             }
             Ok(())
         })

@@ -10,7 +10,7 @@ use url::Url;
 use super::astray::first_relative;
 use super::stamps::text_hash;
 use super::{Full, Settings, clean_html, clean_text};
-use crate::domain::{Article, Content, Image, Language, Origin, Site};
+use crate::domain::{Article, Content, Guid, Image, KnownText, Language, Origin, Site, TextHash};
 use crate::render::words::Words;
 
 /// An article made ready for feeds, once for all of them: announced, then told where one shows it.
@@ -43,7 +43,7 @@ pub struct Entry {
     /// and with its chapeau only.
     weights: (usize, usize),
     /// What its words are known by; see [`super::stamp`].
-    pub text_hash: String,
+    pub text_hash: TextHash,
     /// The article's file, for messages.
     pub source: PathBuf,
 }
@@ -156,6 +156,15 @@ impl Entry {
         self.astray = first_relative(&whole).or_else(|| first_relative(&brief)).map(ToOwned::to_owned);
         self.content = whole;
         self.brief = brief;
+    }
+
+    /// What the ledger is to remember of its words.
+    pub(super) fn known(&self) -> KnownText {
+        KnownText {
+            guid: Guid(self.guid.clone()),
+            hash: Some(self.text_hash),
+            updated: self.updated.to_utc(),
+        }
     }
 
     /// Octets that it takes in the heaviest format.

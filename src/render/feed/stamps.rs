@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
+use twox_hash::XxHash3_128;
 
 use super::Entry;
-use super::entry::hex;
-use crate::domain::{Article, Guid, KnownText, Site};
+use crate::domain::{Article, KnownText, Site, TextHash};
 
 /// Sets `updated` of all entries of a site, and gives what the ledger is to remember of those that
 /// are new or whose words have changed. No two entries share an instant.
@@ -24,9 +24,16 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
     let mut open: Vec<usize> = Vec::new();
     for (at, entry) in entries.iter_mut().enumerate() {
         match known.get(entry.guid.as_str()) {
-            Some(text) if text.hash == entry.text_hash && text.updated >= entry.published => {
+            // Words that another version wrote down in its own way are taken for the same.
+            Some(text)
+                if text.hash.is_none_or(|hash| hash == entry.text_hash)
+                    && text.updated >= entry.published =>
+            {
                 entry.updated = here(text.updated);
                 settled.insert(entry.updated);
+                if text.hash.is_none() {
+                    changed.push(entry.known());
+                }
             }
             Some(text) => {
                 // The editor's own date wins when it is later than what readers have seen.
@@ -65,11 +72,7 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
             }
             entry.updated += step;
         }
-        changed.push(KnownText {
-            guid: Guid(entry.guid.clone()),
-            hash: entry.text_hash.clone(),
-            updated: entry.updated.to_utc(),
-        });
+        changed.push(entry.known());
     }
     changed
 }
@@ -78,17 +81,16 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
 /// says: its date of revision tells readers so, and brings it into the feeds.
 const LATE: Duration = Duration::days(1);
 
-/// What an article says is known by: its title, its event, and the words of its chapeau and body. 32
-/// hexadecimal digits.
-pub(super) fn text_hash(title: &str, article: &Article) -> String {
-    let mut words = format!("{title}\n{:032x}\n", article.words);
+/// What an article says is known by: its title, its event, and the words of its chapeau and body.
+pub(super) fn text_hash(title: &str, article: &Article) -> TextHash {
+    let mut words = [&article.words.to_be_bytes()[..], title.as_bytes(), b"\n"].concat();
     if let Some(event) = &article.event {
         for date in [event.start, event.end].into_iter().flatten() {
-            words += &date.to_utc().to_rfc3339();
+            words.extend(date.timestamp_millis().to_be_bytes());
         }
-        words += &event.place;
+        words.extend(event.place.as_bytes());
     }
-    hex(&digest(&SHA256, words.as_bytes()).as_ref()[..16])
+    TextHash(XxHash3_128::oneshot(&words))
 }
 
 /// Between one second and ten minutes, by the guid: the same for every build and every neighbour.
