@@ -46,7 +46,7 @@ const BARE: WriteConfig = WriteConfig { write_document_declaration: false, inden
 /// One entry as it stands in a document of this language.
 #[must_use]
 pub fn piece(channel: &Channel, shown: Shown) -> String {
-    let mut octets = Vec::with_capacity(shown.entry.weight(shown.full) + 1_024);
+    let mut octets = Vec::with_capacity(shown.entry.told().weight(shown.full) + 1_024);
     // Writing into memory cannot fail.
     entry(channel, shown).write_with_config(&mut octets, BARE).expect("a Vec takes every octet");
     // Alone it says its vocabulary; in a feed, the feed does.
@@ -80,7 +80,7 @@ pub fn read(document: impl BufRead) -> Result<Vec<super::feed::Seen>, String> {
 fn entry(channel: &Channel, shown: Shown) -> Entry {
     let entry = shown.entry;
     // The library has no `xml:lang` on entries: their texts carry it.
-    let lang = (entry.language != *channel.language).then(|| entry.language.tag().to_owned());
+    let lang = (entry.language != channel.language).then(|| entry.language.tag().to_owned());
     let text = |value: &str| Text { lang: lang.clone(), ..Text::plain(value) };
     let mut links = vec![Link {
         href: entry.link.to_string(),
@@ -89,7 +89,7 @@ fn entry(channel: &Channel, shown: Shown) -> Entry {
         ..Link::default()
     }];
     let mut extensions = ExtensionMap::new();
-    if let Some(image) = &entry.image {
+    if let Some(image) = &entry.told().image {
         if let (true, Some((media_type, bytes, ..))) = (channel.enclosures, image.file) {
             links.push(Link {
                 href: image.url.to_string(),
@@ -111,14 +111,14 @@ fn entry(channel: &Channel, shown: Shown) -> Entry {
             .categories
             .iter()
             .map(|category| atom::Category {
-                term: category.term.clone(),
+                term: category.term.to_string(),
                 scheme: Some(category.scheme.iri(channel.home)),
-                label: Some(category.term.clone()),
+                label: Some(category.term.to_string()),
             })
             .collect(),
         links,
         published: Some(entry.published),
-        summary: Some(text(&entry.summary)),
+        summary: Some(text(&entry.told().summary)),
         content: Some(Content {
             lang: lang.clone(),
             value: Some(shown.html().to_owned()),
@@ -170,19 +170,19 @@ pub fn said<'a>(channel: &'a Channel) -> Fields<'a> {
 pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
     let entry = shown.entry;
     let mut fields: Fields = vec![
-        ("title", entry.title.as_str().into()),
+        ("title", entry.title.as_ref().into()),
         ("id", entry.atom_id(channel.home).into()),
         ("updated", Value::Rfc3339(entry.updated)),
         ("published", Value::Rfc3339(entry.published)),
-        ("summary", entry.summary.as_str().into()),
+        ("summary", entry.told().summary.as_str().into()),
         ("content", shown.html().into()),
         ("link@href", entry.link.as_str().into()),
     ];
     for category in &entry.categories {
-        let term = category.term.as_str();
+        let term = category.term.as_ref();
         fields.extend([("category@term", term.into()), ("category@label", term.into())]);
     }
-    fields.extend(entry.authors.iter().map(|name| ("name", name.as_str().into())));
+    fields.extend(entry.authors.iter().map(|name| ("name", name.as_ref().into())));
     fields.extend(xml::media_said(channel, shown, "link@href"));
     fields
 }

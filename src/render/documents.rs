@@ -1,12 +1,12 @@
 //! Which documents a feed has, and what a published one holds.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use url::Url;
 
 use super::feed::{
-    self, Addresses, Archives, Channel, Feed, FileNames, Format, Place, Seen, Settings, Shown, clean_line,
-    paginate,
+    self, Addresses, Archives, Channel, Entry, Feed, FileNames, Format, Place, Seen, Settings, Shown,
+    clean_line, paginate,
 };
 use super::{atom, json_feed, rss};
 use crate::domain::Site;
@@ -31,8 +31,8 @@ pub fn sheets<'a>(
 ) -> (Vec<Sheet<'a>>, usize) {
     let keep_old = keeps_old(settings, feed);
     let base = settings.id_base.as_ref().unwrap_or(&site.url);
-    let author = clean_line(settings.author.as_deref().unwrap_or(&site.title));
-    let rights = settings.rights.as_deref().map(clean_line);
+    let author = clean_line(settings.author.as_deref().unwrap_or(&site.title)).into_owned();
+    let rights = settings.rights.as_deref().map(|rights| clean_line(rights).into_owned());
     let image = |reference: &Option<String>| site.resolve(&site.url, reference.as_deref()?);
     let channel = |entries: Vec<Shown<'a>>, place: Place| Channel {
         id: format!("{base}#{}", feed.key),
@@ -79,11 +79,14 @@ fn keeps_old(settings: &Settings, feed: &Feed) -> bool {
     }
 }
 
-/// The guids of the entries that some document shows; no other needs its text.
+/// The entries that some document shows and that were told nothing yet, each once; no other needs
+/// its text.
 #[must_use]
-pub fn shown<'a>(settings: &Settings, feeds: &[Feed<'a>]) -> BTreeSet<&'a str> {
+pub fn untold<'a>(settings: &Settings, feeds: &[Feed<'a>]) -> Vec<&'a Entry<'a>> {
+    let mut seen = HashSet::new();
     let of_feed = |feed: &Feed<'a>| feed::shown(&feed.entries, settings, keeps_old(settings, feed));
-    feeds.iter().flat_map(of_feed).map(|entry| entry.guid.as_str()).collect()
+    let shown = feeds.iter().flat_map(of_feed);
+    shown.filter(|entry| !entry.is_told() && seen.insert(entry.guid)).collect()
 }
 
 /// The entries of a document that this program or another one wrote.

@@ -87,7 +87,7 @@ impl<'a> Shelf<'a> {
 }
 
 fn key<'a>(channel: &Channel<'a>, shown: Shown<'a>) -> Key<'a> {
-    (&shown.entry.guid, shown.full, shown.entry.language != *channel.language)
+    (shown.entry.guid, shown.full, shown.entry.language != channel.language)
 }
 
 /// One document in one format.

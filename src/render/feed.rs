@@ -18,17 +18,19 @@ mod plan;
 mod settings;
 mod slug;
 mod stamps;
+mod told;
 
 pub use archive::{Page, Pages, paginate, shown};
 pub use changes::objections;
 pub use clean::{clean_html, clean_text};
 pub(super) use entry::clean_line;
-pub use entry::{Category, Entry, Picture, Scheme, escaped};
+pub use entry::{Category, Entry, Scheme, escaped};
 pub use names::{FileNames, NameError};
 pub use plan::{Feed, plan};
 pub use settings::{Archives, Full, Settings};
 pub use slug::{Slugs, slug};
 pub use stamps::stamp;
+pub use told::{Picture, Told};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use url::Url;
@@ -102,7 +104,7 @@ pub struct Channel<'a> {
 /// An entry in one document: with its full text, or with its chapeau only.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
-    pub entry: &'a Entry,
+    pub entry: &'a Entry<'a>,
     pub full: bool,
 }
 
@@ -110,7 +112,8 @@ impl<'a> Shown<'a> {
     /// The HTML of this entry here.
     #[must_use]
     pub fn html(&self) -> &'a str {
-        if self.full { &self.entry.content } else { &self.entry.brief }
+        let told = self.entry.told();
+        if self.full { &told.content } else { &told.brief }
     }
 }
 

@@ -74,22 +74,23 @@ pub fn read(document: &[u8]) -> Result<Vec<Seen>, String> {
 
 fn item<'a>(channel: &Channel, shown: Shown<'a>) -> JsonItem<'a> {
     let entry = shown.entry;
-    let attachment = entry.image.as_ref().filter(|_| channel.enclosures).and_then(|image| {
+    let told = entry.told();
+    let attachment = told.image.as_ref().filter(|_| channel.enclosures).and_then(|image| {
         let (mime_type, size_in_bytes, ..) = image.file?;
         Some(Attachment { url: image.url.as_str(), mime_type, size_in_bytes })
     });
     JsonItem {
-        id: &entry.guid,
+        id: entry.guid,
         url: entry.link.as_str(),
         title: &entry.title,
         content_html: shown.html(),
-        summary: &entry.summary,
-        image: entry.image.as_ref().map(|image| image.url.as_str()),
+        summary: &told.summary,
+        image: told.image.as_ref().map(|image| image.url.as_str()),
         date_published: entry.published.to_rfc3339(),
         date_modified: entry.updated.to_rfc3339(),
         authors: entry.authors.iter().map(|name| Author { name }).collect(),
-        tags: entry.categories.iter().map(|category| category.term.as_str()).collect(),
-        language: (entry.language != *channel.language).then(|| entry.language.tag()),
+        tags: entry.categories.iter().map(|category| category.term.as_ref()).collect(),
+        language: (entry.language != channel.language).then(|| entry.language.tag()),
         attachments: attachment.into_iter().collect(),
     }
 }

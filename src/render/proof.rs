@@ -39,7 +39,7 @@ pub fn check(
     held(channel, entries, format, octets).map_err(|flaw| {
         let entry = flaw.entry.and_then(|at| entries.get(at)).map(|shown| shown.entry);
         Box::new(Problem {
-            path: entry.map_or_else(|| "_config.yml".into(), |entry| entry.source.clone()),
+            path: entry.map_or_else(|| "_config.yml".into(), |entry| entry.source.to_owned()),
             line: None,
             gravity: Gravity::Error,
             what: format!("the {} feed «{}» would be faulty: {}", format.name(), channel.title, flaw.what),
@@ -58,9 +58,9 @@ fn held(channel: &Channel, entries: &[Shown], format: Format, octets: &[u8]) -> 
         return Err(general(format!("it holds the forbidden character U+{:04X}", u32::from(c))));
     }
     for (at, shown) in entries.iter().enumerate() {
-        let own = [Some(&shown.entry.link), shown.entry.image.as_ref().map(|image| &image.url)];
+        let own = [Some(shown.entry.link), shown.entry.told().image.as_ref().map(|image| &image.url)];
         let astray = own.into_iter().flatten().find(|url| !matches!(url.scheme(), "http" | "https"));
-        let astray = astray.map(url::Url::as_str).or(shown.entry.astray.as_deref());
+        let astray = astray.map(url::Url::as_str).or(shown.entry.told().astray.as_deref());
         if let Some(url) = astray {
             let what = format!("the address {url:?} leads nowhere from a feed reader");
             return Err(Flaw { entry: Some(at), what });

@@ -42,7 +42,7 @@ pub fn page(channel: &Channel, own: &Url) -> String {
         let _ = write!(out, "<h2>{}</h2>\n<ul>\n", escaped(words.page_entries));
         for shown in &channel.entries {
             let entry = shown.entry;
-            let lang = if entry.language == *channel.language {
+            let lang = if entry.language == channel.language {
                 String::new()
             } else {
                 format!(" xml:lang=\"{}\"", entry.language.tag())

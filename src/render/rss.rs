@@ -131,10 +131,10 @@ fn item(channel: &Channel, shown: Shown) -> Item {
         children: Vec::new(),
     };
     add(&mut extensions, &updated);
-    if let Some(image) = &entry.image {
+    if let Some(image) = &entry.told().image {
         add(&mut extensions, &xml::media(image));
     }
-    let enclosure = entry.image.as_ref().filter(|_| channel.enclosures).and_then(|image| {
+    let enclosure = entry.told().image.as_ref().filter(|_| channel.enclosures).and_then(|image| {
         let (media_type, bytes, ..) = image.file?;
         Some(Enclosure {
             url: image.url.to_string(),
@@ -142,9 +142,9 @@ fn item(channel: &Channel, shown: Shown) -> Item {
             mime_type: media_type.to_owned(),
         })
     });
-    let language = (entry.language != *channel.language).then(|| entry.language.tag().to_owned());
+    let language = (entry.language != channel.language).then(|| entry.language.tag().to_owned());
     let dublin_core = DublinCoreExtension {
-        creators: entry.authors.clone(),
+        creators: entry.authors.iter().map(ToString::to_string).collect(),
         languages: language.into_iter().collect(),
         ..DublinCoreExtension::default()
     };
@@ -153,17 +153,17 @@ fn item(channel: &Channel, shown: Shown) -> Item {
         title: Some(title(&entry.title)),
         link: Some(entry.link.to_string()),
         // Readers take a description for HTML: the same words as elsewhere, escaped.
-        description: Some(super::feed::escaped(&entry.summary)),
+        description: Some(super::feed::escaped(&entry.told().summary)),
         categories: entry
             .categories
             .iter()
             .map(|category| Category {
-                name: category.term.clone(),
+                name: category.term.to_string(),
                 domain: Some(category.scheme.iri(channel.home)),
             })
             .collect(),
         enclosure,
-        guid: Some(Guid { value: entry.guid.clone(), permalink: entry.guid_is_permalink() }),
+        guid: Some(Guid { value: entry.guid.to_owned(), permalink: entry.guid_is_permalink() }),
         pub_date: Some(rfc_822(&entry.published)),
         content: Some(shown.html().to_owned()),
         extensions,
@@ -211,16 +211,16 @@ pub fn said<'a>(channel: &'a Channel) -> Fields<'a> {
 pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
     let entry = shown.entry;
     let mut fields: Fields = vec![
-        ("title", entry.title.as_str().into()),
+        ("title", entry.title.as_ref().into()),
         ("link", entry.link.as_str().into()),
-        ("description", super::feed::escaped(&entry.summary).into()),
-        ("guid", entry.guid.as_str().into()),
+        ("description", super::feed::escaped(&entry.told().summary).into()),
+        ("guid", entry.guid.into()),
         ("pubDate", Value::Rfc822(entry.published)),
         ("atom:updated", Value::Rfc3339(entry.updated)),
         ("content:encoded", shown.html().into()),
     ];
-    fields.extend(entry.categories.iter().map(|category| ("category", category.term.as_str().into())));
-    fields.extend(entry.authors.iter().map(|name| ("dc:creator", name.as_str().into())));
+    fields.extend(entry.categories.iter().map(|category| ("category", category.term.as_ref().into())));
+    fields.extend(entry.authors.iter().map(|name| ("dc:creator", name.as_ref().into())));
     fields.extend(xml::media_said(channel, shown, "enclosure@url"));
     fields
 }

@@ -102,7 +102,7 @@ pub fn media(image: &Picture) -> Element {
 /// What an entry is to say of its image: what [`media`] writes, and under the name that the format
 /// gives it, the enclosure.
 pub fn media_said<'a>(channel: &Channel, shown: Shown<'a>, enclosure: &'static str) -> Fields<'a> {
-    let Some(image) = &shown.entry.image else { return Fields::new() };
+    let Some(image) = &shown.entry.told().image else { return Fields::new() };
     let is_seen = image.file.is_some();
     let names = [
         is_seen.then_some("media:content@url"),

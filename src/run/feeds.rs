@@ -13,6 +13,7 @@ mod prepare;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use chrono::{DateTime, Utc};
 
@@ -106,42 +107,42 @@ pub fn feeds(
     mut ledger: Option<&mut dyn Ledger>,
 ) -> Result<Report, Fault> {
     let mut report = Report::default();
-    let mut announced = announce(order, articles);
-    let known = ledger.as_mut().map_or_else(|| Ok(Vec::new()), |ledger| ledger.feed_texts())?;
-    let texts = feed::stamp(order.site, &mut announced.entries, &known, order.now);
-    let wanted: Vec<usize> = {
-        let shown =
-            documents::shown(order.settings, &feed::plan(order.site, order.settings, &announced.entries)?);
-        let entries = announced.entries.iter().enumerate();
-        entries.filter(|(_, entry)| shown.contains(entry.guid.as_str())).map(|(at, _)| at).collect()
-    };
-    let (entries, problems) = tell(order, announced, &wanted, content);
+    let (mut entries, problems) = announce(order, articles);
     report.problems = problems;
-    let feeds = feed::plan(order.site, order.settings, &entries)?;
-    report.feeds = feeds.len();
-    report.entries = feeds.first().map_or(0, |all| all.entries.len());
-
+    let known = ledger.as_mut().map_or_else(|| Ok(Vec::new()), |ledger| ledger.feed_texts())?;
+    let texts = feed::stamp(order.site, &mut entries, &known, order.now);
+    let mut feeds = feed::plan(order.site, order.settings, &entries)?;
     let withdrawn: BTreeSet<&str> = articles
         .iter()
         .filter(|article| !is_for_feeds(article, order.now))
         .map(|article| article.link.as_str())
         .collect();
-    let publication = prepare(order, &feeds, &withdrawn, &mut report)?;
-    if !report.objections.is_empty() {
-        return Ok(report);
+    let changed = thread::scope(|scope| {
+        // The ledger writes down the dates while the documents are made.
+        let dated = ledger.as_deref_mut().map(|ledger| scope.spawn(|| ledger.record_feed_texts(&texts)));
+        report.problems.extend(tell(order, &mut feeds, content));
+        report.feeds = feeds.len();
+        report.entries = feeds.first().map_or(0, |all| all.entries.len());
+        let publication = prepare(order, &feeds, &withdrawn, &mut report)?;
+        // Dates first: a run that is killed in between must not date the same words again.
+        if let Some(dated) = dated {
+            dated.join().expect("a ledger never panics")?;
+        }
+        if !report.objections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let published = publication.commit()?;
+        let changed = hubs::pings(order, &feeds, &published.written);
+        (report.written, report.unchanged, report.removed) =
+            (published.written, published.unchanged, published.removed);
+        Ok::<_, Fault>(changed)
+    })?;
+    if report.objections.is_empty() {
+        if let Some(ledger) = ledger.as_mut() {
+            ledger.owe_pings(&changed)?;
+        }
+        hubs::tell(changed, ledger, &mut report)?;
     }
-    // Dates first: a run that is killed in between must not date the same words again.
-    if let Some(ledger) = ledger.as_mut() {
-        ledger.record_feed_texts(&texts)?;
-    }
-    let published = publication.commit()?;
-    let changed = hubs::pings(order, &feeds, &published.written);
-    if let Some(ledger) = ledger.as_mut() {
-        ledger.owe_pings(&changed)?;
-    }
-    (report.written, report.unchanged, report.removed) =
-        (published.written, published.unchanged, published.removed);
-    hubs::tell(changed, ledger, &mut report)?;
     Ok(report)
 }
 
@@ -150,7 +151,7 @@ pub fn feeds(
 /// # Errors
 /// Two feeds have one file name.
 pub fn discovery(order: &Order, articles: &[Article]) -> Result<String, Fault> {
-    let entries = announce(order, articles).entries;
+    let (entries, _) = announce(order, articles);
     Ok(opml::discovery(order.site, &feed::plan(order.site, order.settings, &entries)?))
 }
 
@@ -161,10 +162,9 @@ pub fn discovery(order: &Order, articles: &[Article]) -> Result<String, Fault> {
 /// Two feeds have one file name.
 pub fn problems(order: &Order, articles: &[Article], content: &ReadContent) -> Result<Vec<Problem>, Fault> {
     let quietly = |article: &Article| content(article).map(|(content, _)| (content, Vec::new()));
-    let announced = announce(order, articles);
-    let all: Vec<usize> = (0..announced.entries.len()).collect();
-    let (entries, mut problems) = tell(order, announced, &all, &quietly);
-    let feeds = feed::plan(order.site, order.settings, &entries)?;
+    let (entries, mut problems) = announce(order, articles);
+    let mut feeds = feed::plan(order.site, order.settings, &entries)?;
+    problems.extend(tell(order, &mut feeds, &quietly));
     if order.settings.icon.is_none() && !entries.is_empty() {
         problems.push(Problem {
             path: "parution.yml".into(),

@@ -58,7 +58,7 @@ proptest! {
         let entries = entries(&site, &settings, &all);
         let files = build(&site, &settings, &entries);
         let mut titles: Vec<(DateTime<FixedOffset>, &str, &str)> =
-            entries.iter().map(|e| (e.published, e.guid.as_str(), e.title.as_str())).collect();
+            entries.iter().map(|e| (e.published, e.guid, e.title.as_ref())).collect();
         titles.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
         for name in ["feed.xml", "atom.xml", "feed.json"] {
             let feed = feed_rs::parser::parse(file(&files, name)).unwrap();

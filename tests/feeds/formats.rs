@@ -9,7 +9,8 @@ use parution::render::opml;
 fn three_formats_tell_the_same() {
     let site = site();
     let settings = Settings::default();
-    let entries = entries(&site, &settings, &hard_cases());
+    let cases = hard_cases();
+    let entries = entries(&site, &settings, &cases);
     let files = build(&site, &settings, &entries);
     let feeds: Vec<_> = ["feed.xml", "atom.xml", "feed.json"]
         .into_iter()
@@ -110,7 +111,8 @@ fn two_feeds_never_share_a_file() {
     let site = site();
     let names = FileNames::of("feed.xml", "other.xml", "other.json");
     let settings = Settings { named: [("actualites".to_owned(), names)].into(), ..Settings::default() };
-    let entries = entries(&site, &settings, &hard_cases());
+    let cases = hard_cases();
+    let entries = entries(&site, &settings, &cases);
     assert!(plan(&site, &settings, &entries).is_err());
 }
 
@@ -121,7 +123,8 @@ fn what_kills_a_feed_may_stand_in_the_names_of_the_site_too() {
     site.description = "Nouvelles\u{85} &\u{0} analyses".to_owned();
     site.collections[0].title = "Actualit\u{fdd0}\u{e9}s\n".to_owned();
     let settings = Settings { rights: Some("Tous\u{8} droits".to_owned()), ..Settings::default() };
-    let entries = entries(&site, &settings, &hard_cases());
+    let cases = hard_cases();
+    let entries = entries(&site, &settings, &cases);
     let files = build(&site, &settings, &entries);
     for name in ["feed.xml", "atom.xml", "feed.json", "feed.actualites.xml"] {
         let feed = feed_rs::parser::parse(file(&files, name)).unwrap();
@@ -145,7 +148,8 @@ fn an_empty_site_still_has_a_valid_feed() {
 fn opml_and_discovery_name_every_feed() {
     let site = site();
     let settings = Settings { tags: Some(Settings::in_folder("tags")), ..Settings::default() };
-    let entries = entries(&site, &settings, &hard_cases());
+    let cases = hard_cases();
+    let entries = entries(&site, &settings, &cases);
     let feeds = plan(&site, &settings, &entries).unwrap();
     let list = String::from_utf8(opml::write(&site, &feeds)).unwrap();
     assert_eq!(list.matches("<outline ").count(), feeds.len());

@@ -100,9 +100,9 @@ impl Written {
         self
     }
 
-    fn entry(&self, site: &Site, settings: &Settings) -> Entry {
-        let mut entry = Entry::of(site, &self.article).unwrap();
-        entry.tell(settings, &self.article, &self.content);
+    fn entry<'a>(&'a self, site: &'a Site, settings: &Settings) -> Entry<'a> {
+        let entry = Entry::of(site, &self.article).unwrap();
+        entry.tell(settings, &self.content);
         entry
     }
 }
@@ -125,7 +125,7 @@ fn build(site: &Site, settings: &Settings, entries: &[Entry]) -> Vec<(String, Ve
     out
 }
 
-fn entries(site: &Site, settings: &Settings, all: &[Written]) -> Vec<Entry> {
+fn entries<'a>(site: &'a Site, settings: &Settings, all: &'a [Written]) -> Vec<Entry<'a>> {
     let mut entries: Vec<Entry> = all.iter().map(|written| written.entry(site, settings)).collect();
     stamp(site, &mut entries, &[], noon());
     entries

@@ -32,7 +32,7 @@ fn libraries_see_a_fault(channel: &Channel, format: Format, octets: &[u8]) -> bo
     let Ok(seen) = read(octets, format) else { return true };
     let same = seen.iter().zip(&channel.entries).all(|(seen, shown)| {
         let entry = shown.entry;
-        let guid = if format == Format::Atom { entry.atom_id(channel.home) } else { entry.guid.clone() };
+        let guid = if format == Format::Atom { entry.atom_id(channel.home) } else { entry.guid.to_owned() };
         seen.guid == guid
             && seen.title == entry.title
             && seen.link == entry.link.as_str()
@@ -192,7 +192,8 @@ fn an_address_that_leads_nowhere_is_found() {
         ("<img alt=\"a > b\" src=\"a.png\">", false),
         ("<blockquote cite=\"\">x</blockquote>", false),
     ] {
-        let entries = entries(&site, &settings, &[written("a", "A", "2026-06-15T18:00:00+02:00").body(body)]);
+        let article = [written("a", "A", "2026-06-15T18:00:00+02:00").body(body)];
+        let entries = entries(&site, &settings, &article);
         let feeds = plan(&site, &settings, &entries).unwrap();
         let sheet = &sheets(&site, &settings, None, &feeds[0]).0[0];
         for format in Format::ALL {

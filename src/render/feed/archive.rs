@@ -40,7 +40,7 @@ const EDITION: &str = "1";
 /// Lays out entries (newest first). `keep_old` asks for archives; `seed` names
 /// all that they print beside their entries.
 #[must_use]
-pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, seed: &str) -> Pages<'a> {
+pub fn paginate<'a>(entries: &[&'a Entry<'a>], settings: &Settings, keep_old: bool, seed: &str) -> Pages<'a> {
     let limit = settings.limit.max(1);
     let mut loose = entries;
     let mut archives = Vec::new();
@@ -63,16 +63,21 @@ pub fn paginate<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool, 
 
 /// Those of a feed's entries (newest first) that some document of it shows.
 #[must_use]
-pub fn shown<'a>(entries: &[&'a Entry], settings: &Settings, keep_old: bool) -> Vec<&'a Entry> {
+pub fn shown<'a>(entries: &[&'a Entry<'a>], settings: &Settings, keep_old: bool) -> Vec<&'a Entry<'a>> {
     if keep_old { entries.to_vec() } else { latest(entries, 0, settings.limit.max(1)) }
 }
 
 /// The first `at_hand` entries, and of the others those revised last, up to `limit` in all.
-fn latest<'a>(entries: &[&'a Entry], at_hand: usize, limit: usize) -> Vec<&'a Entry> {
+fn latest<'a>(entries: &[&'a Entry<'a>], at_hand: usize, limit: usize) -> Vec<&'a Entry<'a>> {
     let (first, others) = entries.split_at(at_hand.min(entries.len()));
     let mut others = others.to_vec();
-    others.sort_by(|a, b| b.updated.cmp(&a.updated).then_with(|| a.guid.cmp(&b.guid)));
-    others.truncate(limit.saturating_sub(first.len()));
+    let wanted = limit.saturating_sub(first.len());
+    if wanted < others.len() {
+        others.select_nth_unstable_by(wanted, |a, b| {
+            b.updated.cmp(&a.updated).then_with(|| a.guid.cmp(&b.guid))
+        });
+        others.truncate(wanted);
+    }
     let mut chosen = first.to_vec();
     chosen.extend(others);
     newest_first(&mut chosen);
@@ -89,7 +94,7 @@ pub(super) fn newest_first(entries: &mut [&Entry]) {
 fn full_archive(entries: &[&Entry], most: usize, budget: usize) -> Option<usize> {
     let mut size = FRAME;
     for (count, entry) in entries.iter().rev().enumerate() {
-        size += entry.weight(true);
+        size += entry.told().weight(true);
         if size > budget && count > 0 {
             return Some(count);
         }
@@ -111,15 +116,15 @@ fn next_mark(before: &str, number: usize, entries: &[&Entry]) -> String {
 
 /// Full text for the newest entries, as far as the budget goes; then chapeaux. One article too
 /// long for any budget does not take the text of all those before it.
-fn within_budget<'a>(entries: &[&'a Entry], settings: &Settings) -> (Vec<Shown<'a>>, usize) {
-    let least: usize = FRAME + entries.iter().map(|entry| entry.weight(false)).sum::<usize>();
+fn within_budget<'a>(entries: &[&'a Entry<'a>], settings: &Settings) -> (Vec<Shown<'a>>, usize) {
+    let least: usize = FRAME + entries.iter().map(|entry| entry.told().weight(false)).sum::<usize>();
     let mut left = settings.budget.saturating_sub(least);
     let mut open = settings.full == Full::Full;
     let mut shortened = 0;
     let shown = entries
         .iter()
         .map(|entry| {
-            let more = entry.weight(true).saturating_sub(entry.weight(false));
+            let more = entry.told().weight(true).saturating_sub(entry.told().weight(false));
             let full = open && more <= left;
             if full {
                 left -= more;

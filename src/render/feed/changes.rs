@@ -20,7 +20,7 @@ pub fn objections(
 ) -> Vec<Problem> {
     let id = |entry: &Entry| match format {
         Format::Atom => entry.atom_id(home),
-        Format::Rss | Format::Json => entry.guid.clone(),
+        Format::Rss | Format::Json => entry.guid.to_owned(),
     };
     let now: BTreeSet<String> = entries.iter().map(|entry| id(entry)).collect();
     let then: BTreeSet<&str> = before.iter().map(|seen| seen.guid.as_str()).collect();
@@ -35,7 +35,7 @@ pub fn objections(
         if let Some(entry) = heir {
             renamed += 1;
             out.push(Problem {
-                path: entry.source.clone(),
+                path: entry.source.to_owned(),
                 line: None,
                 gravity: Gravity::Error,
                 what: format!("its published id {} would become {} in {name}", seen.guid, id(entry)),

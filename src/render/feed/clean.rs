@@ -12,13 +12,13 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 /// Plain text for one field: forbidden characters gone, surrounding white space and combining marks
 /// that have nothing to combine with gone.
 #[must_use]
-pub fn clean_text(text: &str) -> String {
+pub fn clean_text(text: &str) -> Cow<'_, str> {
     if is_plainly_clean(text) {
-        return text.trim().to_owned();
+        return Cow::Borrowed(text.trim());
     }
     let kept = without_forbidden(text);
     let trimmed = kept.trim_start_matches(|c: char| c.is_whitespace() || is_combining_mark(c)).trim_end();
-    trimmed.nfc().collect()
+    Cow::Owned(trimmed.nfc().collect())
 }
 
 /// A fragment of HTML: the same characters gone, its markup intact.

@@ -20,7 +20,7 @@ pub struct Feed<'a> {
     pub language: &'a Language,
     pub names: FileNames,
     /// Newest first.
-    pub entries: Vec<&'a Entry>,
+    pub entries: Vec<&'a Entry<'a>>,
     /// The feed of everything.
     pub is_all: bool,
 }
@@ -32,15 +32,17 @@ pub struct Feed<'a> {
 pub fn plan<'a>(
     site: &'a Site,
     settings: &Settings,
-    entries: &'a [Entry],
+    entries: &'a [Entry<'a>],
 ) -> Result<Vec<Feed<'a>>, NameError> {
     let words = &Words::of_or_english(&site.language).feeds;
-    let mut all: Vec<&Entry> =
-        entries.iter().filter(|entry| !settings.without.contains(&entry.collection)).collect();
+    let mut all: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| !settings.without.iter().any(|name| name == entry.collection))
+        .collect();
     newest_first(&mut all);
 
-    let title = &clean_line(&site.title);
-    let description = clean_line(&site.description);
+    let title = &clean_line(&site.title).into_owned();
+    let description = clean_line(&site.description).into_owned();
     let mut feeds = vec![Feed {
         key: "all".to_owned(),
         title: title.clone(),
@@ -74,28 +76,29 @@ pub fn plan<'a>(
         }
     }
     let of_scheme = |scheme: Scheme| {
-        move |entry: &'a Entry| {
+        move |entry: &'a Entry<'a>| {
             let own = entry.categories.iter().filter(move |category| category.scheme == scheme);
-            own.map(|category| category.term.as_str()).collect()
+            own.map(|category| category.term.as_ref()).collect()
         }
     };
-    let mut topics = |kind: &str, names: &Option<FileNames>, terms: &dyn Fn(&'a Entry) -> Vec<&'a str>| {
-        let Some(names) = names else { return };
-        for topic in by_topic(&all, terms) {
-            feeds.push(Feed {
-                key: format!("{kind}-{}", topic.slug),
-                title: (words.topic_title)(title, topic.name),
-                description: (words.topic_description)(topic.name, title),
-                language: &site.language,
-                names: names.for_slug(&topic.slug),
-                entries: topic.entries,
-                is_all: false,
-            });
-        }
-    };
+    let mut topics =
+        |kind: &str, names: &Option<FileNames>, terms: &dyn Fn(&'a Entry<'a>) -> Vec<&'a str>| {
+            let Some(names) = names else { return };
+            for topic in by_topic(&all, terms) {
+                feeds.push(Feed {
+                    key: format!("{kind}-{}", topic.slug),
+                    title: (words.topic_title)(title, topic.name),
+                    description: (words.topic_description)(topic.name, title),
+                    language: &site.language,
+                    names: names.for_slug(&topic.slug),
+                    entries: topic.entries,
+                    is_all: false,
+                });
+            }
+        };
     topics("category", &settings.categories, &of_scheme(Scheme::Category));
     topics("tag", &settings.tags, &of_scheme(Scheme::Tag));
-    topics("author", &settings.authors, &|entry| entry.authors.iter().map(String::as_str).collect());
+    topics("author", &settings.authors, &|entry| entry.authors.iter().map(AsRef::as_ref).collect());
     if let Some(names) = &settings.languages {
         let languages = by_topic(&all, &|entry| vec![entry.language.tag()]);
         // One language alone would only repeat the feed of everything.
@@ -124,12 +127,12 @@ struct Topic<'a> {
     /// As its newest entry writes it.
     name: &'a str,
     slug: String,
-    entries: Vec<&'a Entry>,
+    entries: Vec<&'a Entry<'a>>,
 }
 
 /// Groups entries by the topics that `terms` gives. Spellings that differ by case only are one
 /// topic; accents tell topics apart. Slugs are given in the order in which topics first appeared.
-fn by_topic<'a>(all: &[&'a Entry], terms: &dyn Fn(&'a Entry) -> Vec<&'a str>) -> Vec<Topic<'a>> {
+fn by_topic<'a>(all: &[&'a Entry<'a>], terms: &dyn Fn(&'a Entry<'a>) -> Vec<&'a str>) -> Vec<Topic<'a>> {
     let mut groups: BTreeMap<String, Topic<'a>> = BTreeMap::new();
     for entry in all.iter().copied() {
         for name in terms(entry) {

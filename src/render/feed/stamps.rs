@@ -5,7 +5,7 @@
 //! Readers compare these dates, and the W3C validator refuses two equal ones in a feed, so that
 //! articles dated by the day alone each get some seconds of their own, the same ones for ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound, Utc};
@@ -17,13 +17,13 @@ use crate::domain::{Article, KnownText, Site, TextHash};
 /// Sets `updated` of all entries of a site, and gives what the ledger is to remember of those that
 /// are new or whose words have changed. No two entries share an instant.
 pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateTime<Utc>) -> Vec<KnownText> {
-    let known: BTreeMap<&str, &KnownText> = known.iter().map(|text| (text.guid.0.as_str(), text)).collect();
+    let known: HashMap<&str, &KnownText> = known.iter().map(|text| (text.guid.0.as_str(), text)).collect();
     let here = |date: DateTime<Utc>| date.with_timezone(&site.timezone).fixed_offset();
     let mut changed = Vec::new();
-    let mut settled = BTreeSet::new();
+    let mut settled = HashSet::with_capacity(entries.len());
     let mut open: Vec<usize> = Vec::new();
     for (at, entry) in entries.iter_mut().enumerate() {
-        match known.get(entry.guid.as_str()) {
+        match known.get(entry.guid) {
             // Words that another version wrote down in its own way are taken for the same.
             Some(text)
                 if text.hash.is_none_or(|hash| hash == entry.text_hash)
@@ -51,7 +51,7 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
                     entry.updated = entry.published;
                 }
                 if entry.updated.time() == NaiveTime::MIN {
-                    entry.updated += seconds_of_the_day(&entry.guid);
+                    entry.updated += seconds_of_the_day(entry.guid);
                 }
                 open.push(at);
             }
@@ -59,18 +59,27 @@ pub fn stamp(site: &Site, entries: &mut [Entry], known: &[KnownText], now: DateT
     }
     // The order of files must not matter.
     open.sort_by(|a, b| {
-        (entries[*a].updated, &entries[*a].guid).cmp(&(entries[*b].updated, &entries[*b].guid))
+        (entries[*a].updated, entries[*a].guid).cmp(&(entries[*b].updated, entries[*b].guid))
     });
     let found_now = now.trunc_subsecs(0);
+    // Many revisions found at once count back from now, not on into the future; each from where the
+    // one before it came to.
+    let mut back = found_now;
     for at in open {
         let entry = &mut entries[at];
-        // Many revisions found at once count back from now, not on into the future.
-        let mut step = Duration::seconds(if entry.updated == found_now { -1 } else { 1 });
+        let is_now = entry.updated == found_now;
+        if is_now {
+            entry.updated = here(back).max(entry.published);
+        }
+        let mut step = Duration::seconds(if is_now { -1 } else { 1 });
         while !settled.insert(entry.updated) {
             if entry.updated + step < entry.published {
                 step = Duration::seconds(1);
             }
             entry.updated += step;
+        }
+        if is_now && entry.updated < back {
+            back = entry.updated.to_utc();
         }
         changed.push(entry.known());
     }

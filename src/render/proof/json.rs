@@ -119,10 +119,10 @@ impl Item<'_> {
     fn hold(&self, shown: Shown) -> Result<(), String> {
         let entry = shown.entry;
         let texts = [
-            ("id", &self.id, entry.guid.as_str()),
+            ("id", &self.id, entry.guid),
             ("url", &self.url, entry.link.as_str()),
             ("title", &self.title, &entry.title),
-            ("summary", &self.summary, &entry.summary),
+            ("summary", &self.summary, &entry.told().summary),
             ("content_html", &self.content_html, shown.html()),
         ];
         let wrong_text = texts.iter().find(|(_, read, meant)| read != meant);
@@ -138,7 +138,7 @@ impl Item<'_> {
             let read: String = read.chars().take(120).collect();
             return Err(format!("its `{name}` is read back as {read:?}"));
         }
-        let image = entry.image.as_ref().map(|image| image.url.as_str());
+        let image = entry.told().image.as_ref().map(|image| image.url.as_str());
         let lists = [
             ("image", self.image.as_deref() == image),
             ("authors", self.authors.iter().map(|it| &*it.name).eq(entry.authors.iter())),

@@ -1,34 +1,30 @@
 //! From articles to entries: which of them feeds may show, and what each says.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Datelike, Utc};
 
 use super::{Order, ReadContent, processors};
 use crate::domain::{Article, Gravity, Problem};
-use crate::render::feed::Entry;
+use crate::render::documents;
+use crate::render::feed::{Entry, Feed};
 use crate::select;
 
-/// The entries of a site, and the article behind each.
-pub struct Announced<'a> {
-    pub entries: Vec<Entry>,
-    pub articles: Vec<&'a Article>,
-    pub problems: Vec<Problem>,
-}
-
-/// Announces every article that feeds may show, each id once; in the order of the articles.
-pub fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
-    let mut out = Announced { entries: Vec::new(), articles: Vec::new(), problems: Vec::new() };
+/// Announces every article that feeds may show, each id once; newest first, as feeds want them.
+pub fn announce<'a>(order: &Order<'a>, articles: &'a [Article]) -> (Vec<Entry<'a>>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut announced: Vec<&Article> = Vec::with_capacity(articles.len());
     let mut guids = HashSet::with_capacity(articles.len());
     for article in articles {
-        out.problems.extend(age_advice(article, order.now));
+        problems.extend(age_advice(article, order.now));
         if !is_for_feeds(article, order.now) {
             continue;
         }
         if guids.insert(&article.guid) {
-            out.articles.push(article);
+            announced.push(article);
         } else {
-            out.problems.push(Problem {
+            problems.push(Problem {
                 path: article.source.clone(),
                 line: None,
                 gravity: Gravity::Error,
@@ -40,45 +36,46 @@ pub fn announce<'a>(order: &Order, articles: &'a [Article]) -> Announced<'a> {
             });
         }
     }
-    out.entries = processors::map(&out.articles, |article| {
-        Entry::of(order.site, article).expect("what is for feeds has a date")
+    announced.sort_by_cached_key(|article| (Reverse(article.published), &article.guid));
+    let site = order.site;
+    let entries = processors::map(&announced, |article| {
+        Entry::of(site, article).expect("what is for feeds has a date")
     });
-    out
+    (entries, problems)
 }
 
-/// Tells the entries at these places, on all processors. One whose text cannot be read now leaves.
-pub fn tell(
-    order: &Order,
-    announced: Announced,
-    wanted: &[usize],
-    content: &ReadContent,
-) -> (Vec<Entry>, Vec<Problem>) {
-    let Announced { mut entries, articles, mut problems } = announced;
-    let told = processors::map(wanted, |&at| {
-        content(articles[at]).map(|(content, problems)| {
-            let mut entry = entries[at].clone();
-            entry.tell(order.settings, articles[at], &content);
-            (entry, problems)
-        })
-    });
-    let mut unread = HashSet::new();
-    for (&at, told) in wanted.iter().zip(told) {
-        match told {
-            Ok((entry, more)) => {
-                problems.extend(more);
-                entries[at] = entry;
-            }
-            Err(problem) => {
-                problems.push(problem);
-                unread.insert(at);
+/// Tells every entry that a document of these feeds shows, on all processors. One whose text cannot
+/// be read now leaves the feeds, and the next one moves up.
+pub fn tell(order: &Order, feeds: &mut Vec<Feed>, content: &ReadContent) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    loop {
+        let untold = documents::untold(order.settings, feeds);
+        let told = processors::map(&untold, |entry| {
+            content(entry.article).map(|(content, problems)| {
+                entry.tell(order.settings, &content);
+                problems
+            })
+        });
+        let mut unread = HashSet::new();
+        for (entry, told) in untold.iter().zip(told) {
+            match told {
+                Ok(more) => problems.extend(more),
+                Err(problem) => {
+                    problems.push(problem);
+                    unread.insert(entry.guid);
+                }
             }
         }
+        if unread.is_empty() {
+            break;
+        }
+        for feed in feeds.iter_mut() {
+            feed.entries.retain(|entry| !unread.contains(entry.guid));
+        }
+        feeds.retain(|feed| feed.is_all || !feed.entries.is_empty());
     }
-    if !unread.is_empty() {
-        let mut at = 0..;
-        entries.retain(|_| !at.next().is_some_and(|at| unread.contains(&at)));
-    }
-    (entries, problems)
+    problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    problems
 }
 
 /// Says how readers take a published article of long ago.
