@@ -28,6 +28,9 @@ impl Feeds for SqliteLedger {
         if texts.is_empty() {
             return Ok(());
         }
+        // In the order of the table, so that one row goes behind the other.
+        let mut texts: Vec<&KnownText> = texts.iter().collect();
+        texts.sort_unstable_by(|a, b| a.guid.cmp(&b.guid));
         self.write(|tx| {
             let mut upsert = tx.prepare_cached(
                 "INSERT INTO feed_text (guid, hash, updated) VALUES (?1, ?2, ?3)

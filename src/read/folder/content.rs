@@ -10,6 +10,7 @@ use super::pictures::Look;
 use super::tree::Presence;
 use crate::domain::{Article, Content, Gravity, Html, Image, ImageSource, Problem, SitePath};
 use crate::read::chapeau;
+use crate::read::front_matter::article::offset_advice;
 use crate::read::front_matter::{Split, split};
 use crate::read::images::{self, ImageTag, Named, Target, Verdict};
 use crate::read::lint;
@@ -72,7 +73,11 @@ pub fn lint(scan: &Scan, article: &Article) -> Vec<Problem> {
         Ok(read) => read,
         Err(problem) => return vec![problem],
     };
-    let Ok(text) = text_of(&scan.root, &article.source.to_string_lossy()) else { return problems };
+    let source = article.source.to_string_lossy();
+    let Ok(text) = text_of(&scan.root, &source) else { return problems };
+    if let Ok((block, map)) = file::front_matter(&text, &source, &scan.fields) {
+        problems.extend(offset_advice(&scan.site, &scan.fields, &source, &block, &map));
+    }
     let is_missing = |url: &Url| scan.presence(url) == Some(Presence::Missing);
     problems.extend(lint::article(&scan.site, article, &content, &text, &is_missing));
     problems

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::root::{Fault, Links, Root};
+use super::root::{Fault, Links, Near, Root};
 use crate::domain::{Gravity, Problem};
 use crate::read::front_matter::{self, Block, Fields, Split};
 use crate::yaml::{self, Map};
@@ -17,28 +17,34 @@ const MAX_FILE: u64 = 16 << 20;
 /// The text of an article's file. An image that was pasted into it as `data:` does not count
 /// against the limit, since it is dropped anyway: only its empty reference stays.
 pub fn text_of(root: &Root, source: &str) -> Result<String, Problem> {
-    text_in(&mut Vec::new(), root, source).map(Cow::into_owned)
+    let octets =
+        root.read(Path::new(source), MAX_FILE, Links::Refuse).map_err(|fault| unread(source, &fault))?;
+    text(source, &octets).map(Cow::into_owned)
 }
 
-/// The same in `octets`, which is used again for the next of many files.
-pub fn text_in<'o>(octets: &'o mut Vec<u8>, root: &Root, source: &str) -> Result<Cow<'o, str>, Problem> {
-    let out = |what: String, remedy: &str| {
-        Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
-    };
+/// The same for one of many files, in `octets`, which serve again for the next.
+pub fn text_near<'o>(
+    near: &mut Near,
+    octets: &'o mut Vec<u8>,
+    root: &Root,
+    source: &str,
+) -> Result<Cow<'o, str>, Problem> {
     if octets.capacity() as u64 > 2 * MAX_ARTICLE {
         // One giant is no reason to keep room for the next.
         *octets = Vec::new();
     }
-    root.read_into(octets, Path::new(source), MAX_FILE, Links::Refuse)
-        .map_err(|fault| out(format!("the file {}", fault.what()), "mend or remove it"))?;
+    root.read_near(near, octets, source, MAX_FILE).map_err(|fault| unread(source, &fault))?;
+    text(source, octets)
+}
+
+fn text<'o>(source: &str, octets: &'o [u8]) -> Result<Cow<'o, str>, Problem> {
     if memchr::memchr(0, octets).is_some() {
-        return Err(out("the file holds NUL octets".to_owned(), "save it as UTF-8 text"));
+        return Err(out(source, "the file holds NUL octets", "save it as UTF-8 text"));
     }
     let text = simdutf8::compat::from_utf8(octets).map_err(|error| {
         let good = &octets[..error.valid_up_to()];
         let line = good.split(|b| *b == b'\n').count();
-        out("the file is not UTF-8".to_owned(), "save it as UTF-8")
-            .at(u32::try_from(line).unwrap_or(u32::MAX))
+        out(source, "the file is not UTF-8", "save it as UTF-8").at(u32::try_from(line).unwrap_or(u32::MAX))
     })?;
     if text.len() as u64 <= MAX_ARTICLE {
         return Ok(Cow::Borrowed(text));
@@ -47,9 +53,17 @@ pub fn text_in<'o>(octets: &'o mut Vec<u8>, root: &Root, source: &str) -> Result
     let text = without_pasted_images(text);
     if text.len() as u64 > MAX_ARTICLE {
         let fault = Fault::TooLong { bytes, limit: MAX_ARTICLE };
-        return Err(out(format!("the file {}", fault.what()), "split the article"));
+        return Err(out(source, &format!("the file {}", fault.what()), "split the article"));
     }
     Ok(Cow::Owned(text))
+}
+
+fn unread(source: &str, fault: &Fault) -> Problem {
+    out(source, &format!("the file {}", fault.what()), "mend or remove it")
+}
+
+fn out(source: &str, what: &str, remedy: &str) -> Problem {
+    Problem::new(Gravity::Error, source, format!("{what}; the article is left out"), remedy)
 }
 
 /// The text with the octets of every `data:` address cut out.
@@ -91,30 +105,21 @@ impl Unread {
 
 /// Cuts a text and parses its front matter.
 pub fn front_matter<'t>(text: &'t str, source: &str, fields: &Fields) -> Result<(Block<'t>, Map), Unread> {
-    let broken = |what: String, remedy: &str| {
-        Unread::Broken(Problem::new(
-            Gravity::Error,
-            source,
-            format!("{what}; the article is left out"),
-            remedy,
-        ))
-    };
+    let broken = |what: &str, remedy: &str| Unread::Broken(out(source, what, remedy));
     match front_matter::split(text) {
         Split::Found(block) => match parsed(block.yaml, source) {
             Ok(map) => Ok((block, map)),
             Err(problem) => Err(Unread::Broken(problem)),
         },
         Split::None => Err(Unread::NoFrontMatter),
-        Split::Unclosed => {
-            Err(broken("the front matter is not closed".to_owned(), "end it with a line `---`"))
-        }
+        Split::Unclosed => Err(broken("the front matter is not closed", "end it with a line `---`")),
         Split::TooLong(block) => {
             let lists: Vec<&String> = fields.tags.iter().chain(&fields.categories).collect();
             match front_matter::shortened(&block, &lists).map(|yaml| parsed(&yaml, source)) {
                 Some(Ok(map)) => Ok((block, map)),
                 Some(Err(problem)) => Err(Unread::Broken(problem)),
                 None => Err(broken(
-                    format!("the front matter has over {} KiB", front_matter::MAX_BYTES / 1024),
+                    &format!("the front matter has over {} KiB", front_matter::MAX_BYTES / 1024),
                     "move long texts into the body",
                 )),
             }

@@ -12,8 +12,8 @@ mod root;
 mod tree;
 mod walk;
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -23,10 +23,10 @@ use crate::read::front_matter::{Fields, article};
 use crate::read::site_config::{self, Overrides, Rules, SiteConfig};
 
 pub use content::{content, fingerprint, lint};
-use file::{Unread, text_in};
+use file::{Unread, text_near};
 use pictures::Look;
 pub use root::Fault;
-use root::{Links, Root};
+use root::{Links, Near, Root};
 pub use tree::Presence;
 use walk::{Found, Where};
 
@@ -94,7 +94,8 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
         return Err(NotASite::TooManyFiles { folder: folder.to_owned() });
     }
     let fields = settings.fields.clone();
-    let (articles, Others { pages, problems: of_files }) = read_all(&root, &site, &rules, &fields, &found);
+    let (articles, others) = read_all(&root, &site, &rules, &fields, &found);
+    let Others { pages, problems: of_files, paths } = others;
     problems.extend(of_files);
     let shows_future = rules.shows_future;
     let mut scan = Scan {
@@ -109,7 +110,9 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
         looks: Mutex::default(),
     };
     scan.set_undated_pages_apart();
-    scan.leave_out_twins();
+    if !all_differ(paths) {
+        scan.leave_out_twins();
+    }
     scan.problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     Ok(scan)
 }
@@ -119,6 +122,9 @@ pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
 struct Others {
     pages: Vec<(String, String)>,
     problems: Vec<Problem>,
+    /// A hash of the path of each published article, letter case aside: two that share one are to be
+    /// looked at.
+    paths: Vec<u64>,
 }
 
 fn site_settings(root: &Root, settings: &Settings) -> Result<SiteConfig, NotASite> {
@@ -154,7 +160,8 @@ fn read_all(
     let batches = Mutex::new(found.chunks(BATCH).zip(articles.chunks_mut(BATCH)).enumerate());
     let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        let mut reader = FileReader { root, site, rules, fields, octets: Vec::new() };
+        let (near, octets) = Default::default();
+        let mut reader = FileReader { root, site, rules, fields, near, octets };
         let mut done = Vec::new();
         while let Some((at, (files, articles))) = next() {
             let mut others = Others::default();
@@ -174,9 +181,10 @@ fn read_all(
     });
     others.sort_unstable_by_key(|(at, _)| *at);
     let mut all = Others::default();
-    for (_, Others { pages, problems }) in others {
+    for (_, Others { pages, problems, paths }) in others {
         all.pages.extend(pages);
         all.problems.extend(problems);
+        all.paths.extend(paths);
     }
     #[expect(clippy::filter_map_identity, reason = "unlike `flatten`, it moves nothing to another place")]
     let articles = articles.into_iter().filter_map(|article| article).collect();
@@ -189,6 +197,8 @@ struct FileReader<'a> {
     site: &'a Site,
     rules: &'a Rules,
     fields: &'a Fields,
+    /// The folder at hand.
+    near: Near,
     /// The file at hand.
     octets: Vec<u8>,
 }
@@ -197,7 +207,7 @@ impl FileReader<'_> {
     fn read(&mut self, found: &Found, others: &mut Others) -> Option<Article> {
         let before = others.problems.len();
         let mut octets = std::mem::take(&mut self.octets);
-        let article = match text_in(&mut octets, self.root, &found.source) {
+        let article = match text_near(&mut self.near, &mut octets, self.root, &found.source) {
             Ok(text) => self.read_text(found, &text, others),
             Err(problem) => {
                 others.problems.push(problem);
@@ -205,6 +215,7 @@ impl FileReader<'_> {
             }
         };
         self.octets = octets;
+        others.paths.extend(article.iter().filter(|a| a.status == Status::Published).map(hash_of_path));
         // Nobody waits for a draft: whatever is wrong in it is worth a word, not an alarm.
         if found.place == Where::Draft {
             for problem in &mut others.problems[before..] {
@@ -334,9 +345,6 @@ impl Scan {
     /// Two published files at one URL: Jekyll lets one replace the other; here the first by name
     /// stays and the other is named. URLs that differ in case alone are two, with a word of advice.
     fn leave_out_twins(&mut self) {
-        if self.all_paths_differ() {
-            return;
-        }
         let mut order: Vec<usize> =
             (0..self.articles.len()).filter(|at| self.articles[*at].status == Status::Published).collect();
         order.sort_by(|a, b| {
@@ -360,17 +368,6 @@ impl Scan {
             at += 1;
             !out[at - 1]
         });
-    }
-
-    /// Whether no two published articles share a URL, be it in another case: the rule, and quickly seen.
-    fn all_paths_differ(&self) -> bool {
-        let published = self.articles.iter().filter(|article| article.status == Status::Published);
-        let mut seen = HashSet::with_capacity(self.articles.len());
-        published.into_iter().all(|article| {
-            let path = &article.id.0;
-            let plain = path.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
-            seen.insert(if plain { Cow::Borrowed(path.as_str()) } else { Cow::Owned(path.to_lowercase()) })
-        })
     }
 
     fn name_case_twins(&mut self, order: &[usize], out: &[bool]) {
@@ -397,6 +394,25 @@ impl Scan {
             ));
         }
     }
+}
+
+/// The path of an article, letter case aside, as a number: taken while the article is at hand, since
+/// ten thousand paths are slow to find again one by one.
+fn hash_of_path(article: &Article) -> u64 {
+    let path = &article.id.0;
+    let plain = path.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+    let mut hasher = DefaultHasher::new();
+    if plain {
+        path.hash(&mut hasher)
+    } else {
+        path.to_lowercase().hash(&mut hasher)
+    }
+    hasher.finish()
+}
+
+fn all_differ(mut hashes: Vec<u64>) -> bool {
+    hashes.sort_unstable();
+    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Pairs each later member of a run of equals with the first of its run.

@@ -23,6 +23,10 @@ pub struct Root {
     path: PathBuf,
 }
 
+/// The folder of the file that was read last: the next one most often lies beside it.
+#[derive(Debug, Default)]
+pub struct Near(Option<(OwnedFd, String)>);
+
 /// Why a file could not be read.
 #[derive(Debug)]
 pub enum Fault {
@@ -85,35 +89,33 @@ impl Root {
     /// The whole file, unless it has over `limit` octets.
     pub fn read(&self, path: &Path, limit: u64, links: Links) -> Result<Vec<u8>, Fault> {
         let mut content = Vec::new();
-        self.read_into(&mut content, path, limit, links)?;
+        read_into(&mut content, &self.open_file(path, links)?, limit)?;
         Ok(content)
     }
 
-    /// The same in place of what `content` holds, for who reads many files.
-    pub fn read_into(
+    /// The same for who reads many files: in place of what `content` holds, and by the name alone
+    /// where `near` is the file's folder. `path` is `/`-separated; no link is followed.
+    pub fn read_near(
         &self,
+        near: &mut Near,
         content: &mut Vec<u8>,
-        path: &Path,
+        path: &str,
         limit: u64,
-        links: Links,
     ) -> Result<(), Fault> {
-        let (file, bytes) = self.open_file(path, links)?;
-        if bytes > limit {
-            return Err(Fault::TooLong { bytes, limit });
-        }
-        content.clear();
-        // Room for one octet more shows in the first read whether the file has grown meanwhile.
-        content.reserve(bytes as usize + 1);
-        loop {
-            let read = retry_on_intr(|| rustix::io::read(&file, spare_capacity(content))).map_err(fault)?;
-            if content.len() as u64 > limit {
-                return Err(Fault::TooLong { bytes: content.len() as u64, limit });
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return read_into(content, &self.open_file(Path::new(path), Links::Refuse)?, limit);
+        };
+        let opened = match &near.0 {
+            Some((opened, known)) if known == folder => opened,
+            _ => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY;
+                let opened = self.open_at(Path::new(folder), flags, Links::Refuse)?;
+                &near.0.insert((opened, folder.to_owned())).0
             }
-            if read == 0 || content.len() as u64 == bytes {
-                return Ok(());
-            }
-            content.reserve(1);
-        }
+        };
+        let flags = OPENED_FILE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(opened, name, flags, Mode::empty()).map_err(fault)?;
+        read_into(content, &regular(file)?, limit)
     }
 
     /// The first `most` octets, and the length of the whole file.
@@ -154,12 +156,7 @@ impl Root {
     }
 
     fn open_file(&self, path: &Path, links: Links) -> Result<(File, u64), Fault> {
-        let opened = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, links)?;
-        let stat = fs::fstat(&opened).map_err(fault)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Fault::NotAFile);
-        }
-        Ok((File::from(opened), u64::try_from(stat.st_size).unwrap_or(0)))
+        regular(self.open_at(path, OPENED_FILE, links)?)
     }
 
     fn open_at(&self, path: &Path, flags: OFlags, links: Links) -> Result<OwnedFd, Fault> {
@@ -202,6 +199,37 @@ impl Root {
         }
         let from = at.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
         fs::openat(from, *last, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(fault)
+    }
+}
+
+/// How a file is opened: never waiting for who is at the other end.
+const OPENED_FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// An open file and its length, if it is one.
+fn regular(opened: OwnedFd) -> Result<(File, u64), Fault> {
+    let stat = fs::fstat(&opened).map_err(fault)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Fault::NotAFile);
+    }
+    Ok((File::from(opened), u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
+fn read_into(content: &mut Vec<u8>, (file, bytes): &(File, u64), limit: u64) -> Result<(), Fault> {
+    if *bytes > limit {
+        return Err(Fault::TooLong { bytes: *bytes, limit });
+    }
+    content.clear();
+    // Room for one octet more shows in the first read whether the file has grown meanwhile.
+    content.reserve(*bytes as usize + 1);
+    loop {
+        let read = retry_on_intr(|| rustix::io::read(file, spare_capacity(content))).map_err(fault)?;
+        if content.len() as u64 > limit {
+            return Err(Fault::TooLong { bytes: content.len() as u64, limit });
+        }
+        if read == 0 || content.len() as u64 == *bytes {
+            return Ok(());
+        }
+        content.reserve(1);
     }
 }
 

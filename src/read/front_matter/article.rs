@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::block::YAML_LINE;
-use super::{Block, Fields, Written, label, one_line, parse_date};
+use super::{Block, Fields, label, one_line, parse_date};
 use crate::domain::{Article, ArticleId, Gravity, Guid, Language, Problem, Site, Status};
 use crate::read::permalink::{self, Values};
 use crate::read::site_config::{Rules, is_false, is_true};
@@ -118,6 +118,25 @@ pub fn page_path(place: &Place<'_>, map: &Map, fields: &Fields) -> Option<String
         date: None,
     };
     permalink::expand(template, &values).ok()
+}
+
+/// Advice on a date whose offset is not the one that the site's zone has on that day: `+02:00`
+/// copied into November is another hour than the one that readers see.
+pub fn offset_advice(
+    site: &Site,
+    fields: &Fields,
+    source: &str,
+    block: &Block<'_>,
+    map: &Map,
+) -> Option<Problem> {
+    let (key, node) = fields.date.iter().find_map(|key| Some((key, map.get(key)?)))?;
+    let text = node.text()?;
+    let written = parse_date(text, site.timezone).filter(|written| !written.offset_fits)?;
+    let seen = written.at.format("%H:%M");
+    let what = format!("`{text}` has the offset of another season or place: readers see {seen}");
+    let mut problem = Problem::new(Gravity::Advice, source, what, "check the hour");
+    problem.line = line_of(block, key);
+    Some(problem)
 }
 
 /// The line of the file on which a top-level key stands.
@@ -284,26 +303,10 @@ impl<'a> Keys<'a, '_> {
                 );
                 return Err(());
             };
-            self.check_offset(key, node, &written);
             return Ok(Some(written.at));
         }
         let Some((year, month, day)) = file_date else { return Ok(None) };
         Ok(parse_date(&format!("{year:04}-{month:02}-{day:02}"), zone).map(|written| written.at))
-    }
-
-    fn check_offset(&mut self, key: &str, node: &Node, written: &Written) {
-        if !written.offset_fits {
-            self.problem(
-                Gravity::Advice,
-                key,
-                format!(
-                    "`{}` has the offset of another season or place: readers see {}",
-                    node.text().unwrap_or_default(),
-                    written.at.format("%H:%M")
-                ),
-                "check the hour",
-            );
-        }
     }
 
     /// A date that the article can do without.
