@@ -102,12 +102,12 @@ impl House {
 
     /// `parution run`.
     pub fn run(&self, options: &cli::Run, out: &mut Terminal) -> Result<Ending, Fault> {
-        let mut scan = self.scan()?;
-        let site = scan.site.clone();
+        let folder = self.folder()?;
+        let site = folder.site().clone();
         let desk = self.desk(&site)?;
         // A list that is missing is told before a ledger is made for it.
         let list = self.open_list()?;
-        let mut ledger = self.ledger()?;
+        let (mut scan, mut ledger) = self.scan_and_ledger(folder)?;
         self.take_in_the_list(list, ledger.as_mut(), out)?;
         mailing_list::settle(ledger.as_mut(), desk.list.mailing_list.as_ref(), self.now)?;
         let time = self.time();

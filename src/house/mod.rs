@@ -11,13 +11,14 @@ mod watch;
 
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::thread;
 
 use chrono::{DateTime, Utc};
 use parution::cli::{self, Global};
 use parution::config::{Config, Place};
 use parution::domain::Site;
 use parution::ledger::{self, Ledger, Opening};
-use parution::read::folder::{self, Scan};
+use parution::read::folder::{Folder, Scan};
 use parution::run::{Ending, Fault, check, feeds, init, job};
 
 use crate::terminal::Terminal;
@@ -44,8 +45,21 @@ impl House {
         path.strip_prefix(&self.config.place.here).unwrap_or(path).display().to_string()
     }
 
+    fn folder(&self) -> Result<Folder, Fault> {
+        Ok(Folder::open(&self.config.place.site, &self.config.reading)?)
+    }
+
     fn scan(&self) -> Result<Scan, Fault> {
-        Ok(folder::scan(&self.config.place.site, &self.config.reading)?)
+        Ok(self.folder()?.scan()?)
+    }
+
+    /// Opens the ledger while the articles are read: a new one waits for the disk several times.
+    fn scan_and_ledger(&self, folder: Folder) -> Result<(Scan, Box<dyn Ledger>), Fault> {
+        thread::scope(|scope| {
+            let ledger = scope.spawn(|| self.ledger());
+            let scan = folder.scan()?;
+            Ok((scan, ledger.join().expect("a ledger never panics")?))
+        })
     }
 
     fn opening(&self) -> Result<Opening, Fault> {
@@ -75,14 +89,15 @@ impl House {
 
     /// `parution feeds`.
     pub fn feeds(&self, options: &cli::Feeds, out: &mut Terminal) -> Result<Ending, Fault> {
-        // Given back piece by piece, thousands of articles would take longer than anything that follows.
-        let mut scan = ManuallyDrop::new(self.scan()?);
-        let site = scan.site.clone();
+        let folder = self.folder()?;
+        let site = folder.site().clone();
         let order = self.feeds_order(&site, options.force);
         if options.discovery {
-            return job::discovery(&order, &scan, out);
+            return job::discovery(&order, &folder.scan()?, out);
         }
-        let mut ledger = self.ledger()?;
+        let (scan, mut ledger) = self.scan_and_ledger(folder)?;
+        // Given back piece by piece, thousands of articles would take longer than anything that follows.
+        let mut scan = ManuallyDrop::new(scan);
         job::feeds_only(&order, &mut scan, ledger.as_mut(), out)
     }
 

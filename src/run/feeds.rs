@@ -111,7 +111,6 @@ pub fn feeds(
     report.problems = problems;
     let known = ledger.as_mut().map_or_else(|| Ok(Vec::new()), |ledger| ledger.feed_texts())?;
     let texts = feed::stamp(order.site, &mut entries, &known, order.now);
-    let mut feeds = feed::plan(order.site, order.settings, &entries)?;
     let withdrawn: BTreeSet<&str> = articles
         .iter()
         .filter(|article| !is_for_feeds(article, order.now))
@@ -120,6 +119,7 @@ pub fn feeds(
     let changed = thread::scope(|scope| {
         // The ledger writes down the dates while the documents are made.
         let dated = ledger.as_deref_mut().map(|ledger| scope.spawn(|| ledger.record_feed_texts(&texts)));
+        let mut feeds = feed::plan(order.site, order.settings, &entries)?;
         report.problems.extend(tell(order, &mut feeds, content));
         report.feeds = feeds.len();
         report.entries = feeds.first().map_or(0, |all| all.entries.len());

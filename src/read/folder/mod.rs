@@ -87,34 +87,63 @@ const MAX_FILES: usize = 250_000;
 /// # Errors
 /// When the folder is missing or is no site: that is never taken for a site without articles.
 pub fn scan(folder: &Path, settings: &Settings) -> Result<Scan, NotASite> {
-    let root = Root::open(folder).map_err(|cause| NotASite::Folder { folder: folder.to_owned(), cause })?;
-    let SiteConfig { site, rules, mut problems } = site_settings(&root, settings)?;
-    let found = walk::walk(&root, &rules, &site.collections, &mut problems);
-    if found.len() > MAX_FILES {
-        return Err(NotASite::TooManyFiles { folder: folder.to_owned() });
+    Folder::open(folder, settings)?.scan()
+}
+
+/// A folder that is a site, its settings read and its articles not yet.
+#[derive(Debug)]
+pub struct Folder {
+    root: Root,
+    config: SiteConfig,
+    fields: Fields,
+}
+
+impl Folder {
+    /// # Errors
+    /// When the folder is missing or is no site.
+    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, NotASite> {
+        let root =
+            Root::open(folder).map_err(|cause| NotASite::Folder { folder: folder.to_owned(), cause })?;
+        let config = site_settings(&root, settings)?;
+        Ok(Self { root, config, fields: settings.fields.clone() })
     }
-    let fields = settings.fields.clone();
-    let (articles, others) = read_all(&root, &site, &rules, &fields, &found);
-    let Others { pages, problems: of_files, paths } = others;
-    problems.extend(of_files);
-    let shows_future = rules.shows_future;
-    let mut scan = Scan {
-        shows_future,
-        site,
-        articles,
-        problems,
-        root,
-        fields,
-        pages,
-        paths: OnceLock::new(),
-        looks: Mutex::default(),
-    };
-    scan.set_undated_pages_apart();
-    if !all_differ(paths) {
-        scan.leave_out_twins();
+
+    pub fn site(&self) -> &Site {
+        &self.config.site
     }
-    scan.problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    Ok(scan)
+
+    /// Reads the front matter of every article.
+    ///
+    /// # Errors
+    /// When there are too many of them.
+    pub fn scan(self) -> Result<Scan, NotASite> {
+        let Self { root, config: SiteConfig { site, rules, mut problems }, fields } = self;
+        let found = walk::walk(&root, &rules, &site.collections, &mut problems);
+        if found.len() > MAX_FILES {
+            return Err(NotASite::TooManyFiles { folder: root.path().to_owned() });
+        }
+        let (articles, others) = read_all(&root, &site, &rules, &fields, &found);
+        let Others { pages, problems: of_files, paths } = others;
+        problems.extend(of_files);
+        let shows_future = rules.shows_future;
+        let mut scan = Scan {
+            shows_future,
+            site,
+            articles,
+            problems,
+            root,
+            fields,
+            pages,
+            paths: OnceLock::new(),
+            looks: Mutex::default(),
+        };
+        scan.set_undated_pages_apart();
+        if !all_differ(paths) {
+            scan.leave_out_twins();
+        }
+        scan.problems.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+        Ok(scan)
+    }
 }
 
 /// What files turned out to be beside articles.

@@ -133,7 +133,7 @@ impl Root {
         Some(kind_of(FileType::from_raw_mode(stat.st_mode)))
     }
 
-    /// The names in a folder, sorted, with what they are.
+    /// The names in a folder, in any order, with what they are.
     pub fn list(&self, path: &Path) -> Result<Vec<(OsString, Kind)>, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         let folder = self.open_at(path, flags, Links::Refuse)?;
@@ -151,7 +151,6 @@ impl Root {
             }
             names.push((OsString::from_vec(name.to_bytes().to_vec()), kind_of(kind)));
         }
-        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(names)
     }
 

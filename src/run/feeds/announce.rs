@@ -36,11 +36,11 @@ pub fn announce<'a>(order: &Order<'a>, articles: &'a [Article]) -> (Vec<Entry<'a
             });
         }
     }
-    announced.sort_by_cached_key(|article| (Reverse(article.published), &article.guid));
     let site = order.site;
-    let entries = processors::map(&announced, |article| {
+    let mut entries = processors::map(&announced, |article| {
         Entry::of(site, article).expect("what is for feeds has a date")
     });
+    entries.sort_by_cached_key(|entry| (Reverse(entry.published), entry.guid));
     (entries, problems)
 }
 
