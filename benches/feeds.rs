@@ -83,7 +83,7 @@ fn settings() -> Settings {
 fn entries<'a>(site: &'a Site, settings: &Settings, articles: &'a [(Article, Content)]) -> Vec<Entry<'a>> {
     let told = articles.iter().filter_map(|(article, content)| {
         let entry = Entry::of(site, article)?;
-        entry.tell(settings, content);
+        entry.tell(site, settings, content);
         Some(entry)
     });
     let mut entries: Vec<Entry> = told.collect();

@@ -106,14 +106,15 @@ fn entry(channel: &Channel, shown: Shown) -> Entry {
         title: text(&entry.title),
         id: entry.atom_id(channel.home),
         updated: entry.updated,
-        authors: entry.authors.iter().map(|name| person(name)).collect(),
+        authors: entry.told().authors.iter().map(|name| person(name)).collect(),
         categories: entry
+            .told()
             .categories
             .iter()
             .map(|category| atom::Category {
-                term: category.term.to_string(),
+                term: category.term.clone(),
                 scheme: Some(category.scheme.iri(channel.home)),
-                label: Some(category.term.to_string()),
+                label: Some(category.term.clone()),
             })
             .collect(),
         links,
@@ -178,11 +179,11 @@ pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
         ("content", shown.html().into()),
         ("link@href", entry.link.as_str().into()),
     ];
-    for category in &entry.categories {
-        let term = category.term.as_ref();
+    for category in &entry.told().categories {
+        let term = category.term.as_str();
         fields.extend([("category@term", term.into()), ("category@label", term.into())]);
     }
-    fields.extend(entry.authors.iter().map(|name| ("name", name.as_ref().into())));
+    fields.extend(entry.told().authors.iter().map(|name| ("name", name.as_str().into())));
     fields.extend(xml::media_said(channel, shown, "link@href"));
     fields
 }

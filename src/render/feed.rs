@@ -24,13 +24,13 @@ pub use archive::{Page, Pages, paginate, shown};
 pub use changes::objections;
 pub use clean::{clean_html, clean_text};
 pub(super) use entry::clean_line;
-pub use entry::{Category, Entry, Scheme, escaped};
+pub use entry::{Entry, Scheme, escaped};
 pub use names::{FileNames, NameError};
 pub use plan::{Feed, plan};
 pub use settings::{Archives, Full, Settings};
 pub use slug::{Slugs, slug};
 pub use stamps::stamp;
-pub use told::{Picture, Told};
+pub use told::{Category, Picture, Told};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use url::Url;

@@ -88,8 +88,8 @@ fn item<'a>(channel: &Channel, shown: Shown<'a>) -> JsonItem<'a> {
         image: told.image.as_ref().map(|image| image.url.as_str()),
         date_published: entry.published.to_rfc3339(),
         date_modified: entry.updated.to_rfc3339(),
-        authors: entry.authors.iter().map(|name| Author { name }).collect(),
-        tags: entry.categories.iter().map(|category| category.term.as_ref()).collect(),
+        authors: entry.told().authors.iter().map(|name| Author { name }).collect(),
+        tags: entry.told().categories.iter().map(|category| category.term.as_str()).collect(),
         language: (entry.language != channel.language).then(|| entry.language.tag()),
         attachments: attachment.into_iter().collect(),
     }

@@ -144,7 +144,7 @@ fn item(channel: &Channel, shown: Shown) -> Item {
     });
     let language = (entry.language != channel.language).then(|| entry.language.tag().to_owned());
     let dublin_core = DublinCoreExtension {
-        creators: entry.authors.iter().map(ToString::to_string).collect(),
+        creators: entry.told().authors.clone(),
         languages: language.into_iter().collect(),
         ..DublinCoreExtension::default()
     };
@@ -155,10 +155,11 @@ fn item(channel: &Channel, shown: Shown) -> Item {
         // Readers take a description for HTML: the same words as elsewhere, escaped.
         description: Some(super::feed::escaped(&entry.told().summary)),
         categories: entry
+            .told()
             .categories
             .iter()
             .map(|category| Category {
-                name: category.term.to_string(),
+                name: category.term.clone(),
                 domain: Some(category.scheme.iri(channel.home)),
             })
             .collect(),
@@ -219,8 +220,8 @@ pub fn said_by<'a>(channel: &Channel, shown: Shown<'a>) -> Fields<'a> {
         ("atom:updated", Value::Rfc3339(entry.updated)),
         ("content:encoded", shown.html().into()),
     ];
-    fields.extend(entry.categories.iter().map(|category| ("category", category.term.as_ref().into())));
-    fields.extend(entry.authors.iter().map(|name| ("dc:creator", name.as_ref().into())));
+    fields.extend(entry.told().categories.iter().map(|category| ("category", category.term.as_str().into())));
+    fields.extend(entry.told().authors.iter().map(|name| ("dc:creator", name.as_str().into())));
     fields.extend(xml::media_said(channel, shown, "enclosure@url"));
     fields
 }

@@ -102,7 +102,7 @@ impl Written {
 
     fn entry<'a>(&'a self, site: &'a Site, settings: &Settings) -> Entry<'a> {
         let entry = Entry::of(site, &self.article).unwrap();
-        entry.tell(settings, &self.content);
+        entry.tell(site, settings, &self.content);
         entry
     }
 }

@@ -27,9 +27,6 @@ pub struct Entry<'a> {
     pub published: DateTime<FixedOffset>,
     /// Never before `published`; see [`super::stamp`].
     pub updated: DateTime<FixedOffset>,
-    /// May be empty: the channel's author then answers.
-    pub authors: Vec<Cow<'a, str>>,
-    pub categories: Vec<Category<'a>>,
     pub language: &'a Language,
     /// The collection's name, for the feed of that collection.
     pub collection: &'a str,
@@ -39,13 +36,6 @@ pub struct Entry<'a> {
     pub source: &'a Path,
     pub article: &'a Article,
     told: OnceLock<Box<Told>>,
-}
-
-/// A category of an entry (RFC 4287 4.2.2; RSS 2.0 `category`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Category<'a> {
-    pub scheme: Scheme,
-    pub term: Cow<'a, str>,
 }
 
 /// What kind of topic a category is.
@@ -83,8 +73,6 @@ impl<'a> Entry<'a> {
             link: &article.link,
             published,
             updated: article.updated.map_or(published, |date| date.max(published)),
-            authors: distinct(article.authors.iter().map(|name| clean_line(name))),
-            categories: categories(site, article),
             language: article.language.as_ref().unwrap_or(&site.language),
             collection: &article.collection,
             text_hash: text_hash(&title, article),
@@ -96,8 +84,8 @@ impl<'a> Entry<'a> {
     }
 
     /// Gives it what a document shows of its article: summary, text, image. What was told stays.
-    pub fn tell(&self, settings: &Settings, content: &Content) {
-        self.told.get_or_init(|| Box::new(Told::of(self, settings, content)));
+    pub fn tell(&self, site: &Site, settings: &Settings, content: &Content) {
+        self.told.get_or_init(|| Box::new(Told::of(self, site, settings, content)));
     }
 
     /// Whether it was told, and so can be shown.
@@ -158,20 +146,21 @@ impl<'a> Entry<'a> {
         add(&self.published.to_rfc3339());
         add(&self.updated.to_rfc3339());
         add(self.language.tag());
-        add(&format!("{:?}{:?}{:?}", self.authors, self.categories, told.image));
+        add(&format!("{:?}{:?}{:?}", told.authors, told.categories, told.image));
         hex(context.finish().as_ref())
     }
 }
 
-fn categories<'a>(site: &'a Site, article: &'a Article) -> Vec<Category<'a>> {
+/// The names under which an article is filed, each spelling once.
+pub(super) fn terms<'a>(site: &'a Site, article: &'a Article) -> Vec<(Scheme, Cow<'a, str>)> {
     let collection = site.collection(&article.collection).map(|c| (Scheme::Collection, &c.title));
     let written = article.categories.iter().map(|term| (Scheme::Category, term));
     let tags = article.tags.iter().map(|term| (Scheme::Tag, term));
-    let mut out: Vec<Category> = Vec::with_capacity(1 + article.categories.len() + article.tags.len());
+    let mut out: Vec<(Scheme, Cow<str>)> = Vec::new();
     for (scheme, term) in collection.into_iter().chain(written).chain(tags) {
         let term = clean_line(term);
-        if !term.is_empty() && !out.iter().any(|known| is_spelt_alike(&known.term, &term)) {
-            out.push(Category { scheme, term });
+        if !term.is_empty() && !out.iter().any(|(_, known)| is_spelt_alike(known, &term)) {
+            out.push((scheme, term));
         }
     }
     out
@@ -217,9 +206,10 @@ pub(in crate::render) fn clean_line(text: &str) -> Cow<'_, str> {
     words.collect::<Vec<_>>().join(" ").into()
 }
 
-fn distinct<'a>(names: impl Iterator<Item = Cow<'a, str>>) -> Vec<Cow<'a, str>> {
+/// Who wrote an article, each once.
+pub(super) fn authors(article: &Article) -> Vec<Cow<'_, str>> {
     let mut out: Vec<Cow<str>> = Vec::new();
-    for name in names {
+    for name in article.authors.iter().map(|name| clean_line(name)) {
         if !name.is_empty() && !out.contains(&name) {
             out.push(name);
         }

@@ -1,11 +1,12 @@
 //! Which feeds a site has: one of everything, and one for each topic that has entries.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::archive::newest_first;
-use super::entry::clean_line;
+use super::entry::{authors, clean_line, terms};
 use super::{Entry, FileNames, NameError, Scheme, Settings, Slugs};
 use crate::domain::{Language, Site};
 use crate::render::words::Words;
@@ -77,18 +78,18 @@ pub fn plan<'a>(
     }
     let of_scheme = |scheme: Scheme| {
         move |entry: &'a Entry<'a>| {
-            let own = entry.categories.iter().filter(move |category| category.scheme == scheme);
-            own.map(|category| category.term.as_ref()).collect()
+            let own = terms(site, entry.article).into_iter().filter(|(of, _)| *of == scheme);
+            own.map(|(_, term)| term).collect()
         }
     };
     let mut topics =
-        |kind: &str, names: &Option<FileNames>, terms: &dyn Fn(&'a Entry<'a>) -> Vec<&'a str>| {
+        |kind: &str, names: &Option<FileNames>, terms: &dyn Fn(&'a Entry<'a>) -> Vec<Cow<'a, str>>| {
             let Some(names) = names else { return };
             for topic in by_topic(&all, terms) {
                 feeds.push(Feed {
                     key: format!("{kind}-{}", topic.slug),
-                    title: (words.topic_title)(title, topic.name),
-                    description: (words.topic_description)(topic.name, title),
+                    title: (words.topic_title)(title, &topic.name),
+                    description: (words.topic_description)(&topic.name, title),
                     language: &site.language,
                     names: names.for_slug(&topic.slug),
                     entries: topic.entries,
@@ -98,15 +99,15 @@ pub fn plan<'a>(
         };
     topics("category", &settings.categories, &of_scheme(Scheme::Category));
     topics("tag", &settings.tags, &of_scheme(Scheme::Tag));
-    topics("author", &settings.authors, &|entry| entry.authors.iter().map(AsRef::as_ref).collect());
+    topics("author", &settings.authors, &|entry| authors(entry.article));
     if let Some(names) = &settings.languages {
-        let languages = by_topic(&all, &|entry| vec![entry.language.tag()]);
+        let languages = by_topic(&all, &|entry| vec![entry.language.tag().into()]);
         // One language alone would only repeat the feed of everything.
         for topic in languages.into_iter().filter(|topic| topic.entries.len() < all.len()) {
             let language = &topic.entries[0].language;
             let words = Words::of_or_english(language);
             let spoken = words.language == language.primary();
-            let (words, name) = (&words.feeds, if spoken { words.feeds.this_language } else { topic.name });
+            let (words, name) = (&words.feeds, if spoken { words.feeds.this_language } else { &topic.name });
             feeds.push(Feed {
                 key: format!("language-{}", topic.slug),
                 title: (words.topic_title)(title, name),
@@ -125,14 +126,14 @@ pub fn plan<'a>(
 /// A topic with its entries, newest first.
 struct Topic<'a> {
     /// As its newest entry writes it.
-    name: &'a str,
+    name: Cow<'a, str>,
     slug: String,
     entries: Vec<&'a Entry<'a>>,
 }
 
 /// Groups entries by the topics that `terms` gives. Spellings that differ by case only are one
 /// topic; accents tell topics apart. Slugs are given in the order in which topics first appeared.
-fn by_topic<'a>(all: &[&'a Entry<'a>], terms: &dyn Fn(&'a Entry<'a>) -> Vec<&'a str>) -> Vec<Topic<'a>> {
+fn by_topic<'a>(all: &[&'a Entry<'a>], terms: &dyn Fn(&'a Entry<'a>) -> Vec<Cow<'a, str>>) -> Vec<Topic<'a>> {
     let mut groups: BTreeMap<String, Topic<'a>> = BTreeMap::new();
     for entry in all.iter().copied() {
         for name in terms(entry) {

@@ -1,13 +1,14 @@
 //! What feeds say of an article: its summary, its text and its image.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use url::Url;
 
 use super::astray::first_relative;
-use super::entry::{clean_line, push_escaped};
-use super::{Entry, Full, Settings, clean_html, clean_text, escaped};
-use crate::domain::{Article, Content, Image, Origin};
+use super::entry::{self, clean_line, push_escaped};
+use super::{Entry, Full, Scheme, Settings, clean_html, clean_text, escaped};
+use crate::domain::{Article, Content, Image, Origin, Site};
 use crate::render::words::Words;
 
 /// What documents show of an entry, in all formats.
@@ -20,11 +21,21 @@ pub struct Told {
     /// The image, the chapeau and a link to the rest; for documents that must stay small.
     pub brief: String,
     pub image: Option<Picture>,
+    /// May be empty: the channel's author then answers.
+    pub authors: Vec<String>,
+    pub categories: Vec<Category>,
     /// An address in its texts that leads nowhere from a feed reader: there should be none.
     pub astray: Option<String>,
     /// Octets in the heaviest format, Atom, whose HTML is escaped once more: with its whole text,
     /// and with its chapeau only.
     weights: (usize, usize),
+}
+
+/// A category of an entry (RFC 4287 4.2.2; RSS 2.0 `category`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    pub scheme: Scheme,
+    pub term: String,
 }
 
 /// The image that stands for an entry in a list.
@@ -38,7 +49,7 @@ pub struct Picture {
 
 impl Told {
     /// What an announced article says.
-    pub(super) fn of(entry: &Entry, settings: &Settings, content: &Content) -> Self {
+    pub(super) fn of(entry: &Entry, site: &Site, settings: &Settings, content: &Content) -> Self {
         let article = entry.article;
         let words = Words::of_or_english(entry.language);
         let mut whole = String::with_capacity(content.body.as_str().len() + 512);
@@ -67,15 +78,20 @@ impl Told {
         }
 
         let summary = summary(content, content.body.is_empty()).unwrap_or_else(|| entry.title.to_string());
+        let named = entry::terms(site, article).into_iter();
+        let categories: Vec<Category> =
+            named.map(|(scheme, term)| Category { scheme, term: term.into_owned() }).collect();
         let frame = 900
             + 2 * entry.link.as_str().len()
             + weight(&entry.title)
             + weight(&summary)
-            + entry.categories.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
+            + categories.iter().map(|category| 120 + 2 * category.term.len()).sum::<usize>();
         Self {
             summary,
             weights: (frame + weight(&whole), frame + weight(&brief)),
             image: content.image().map(Picture::of),
+            authors: entry::authors(article).into_iter().map(Cow::into_owned).collect(),
+            categories,
             astray: first_relative(&whole).or_else(|| first_relative(&brief)).map(ToOwned::to_owned),
             content: whole,
             brief,

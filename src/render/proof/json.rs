@@ -141,8 +141,8 @@ impl Item<'_> {
         let image = entry.told().image.as_ref().map(|image| image.url.as_str());
         let lists = [
             ("image", self.image.as_deref() == image),
-            ("authors", self.authors.iter().map(|it| &*it.name).eq(entry.authors.iter())),
-            ("tags", self.tags.iter().eq(entry.categories.iter().map(|category| &category.term))),
+            ("authors", self.authors.iter().map(|it| &*it.name).eq(entry.told().authors.iter())),
+            ("tags", self.tags.iter().eq(entry.told().categories.iter().map(|category| &category.term))),
             ("attachments", self.attachments.iter().all(|it| Some(it.url.as_str()) == image)),
         ];
         match lists.iter().find(|(_, is_right)| !is_right) {

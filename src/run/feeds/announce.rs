@@ -52,7 +52,7 @@ pub fn tell(order: &Order, feeds: &mut Vec<Feed>, content: &ReadContent) -> Vec<
         let untold = documents::untold(order.settings, feeds);
         let told = processors::map(&untold, |entry| {
             content(entry.article).map(|(content, problems)| {
-                entry.tell(order.settings, &content);
+                entry.tell(order.site, order.settings, &content);
                 problems
             })
         });
