@@ -11,24 +11,25 @@
 mod plain;
 mod raw;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de;
 
-/// A value as it was written.
+/// A value as it was written, borrowed from the text where nothing had to be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum Node<'t> {
     /// Nothing, `~` or `null`.
     Null,
     /// Any scalar, quotes and folding undone.
-    Text(String),
-    List(Vec<Node>),
-    Map(Map),
+    Text(Cow<'t, str>),
+    List(Vec<Node<'t>>),
+    Map(Map<'t>),
 }
 
 /// Keys and values in the order of the file, each key once. Keys that are not scalars are dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Map(pub Vec<(String, Node)>);
+pub struct Map<'t>(pub Vec<(Cow<'t, str>, Node<'t>)>);
 
 /// Why a text is not the YAML that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct YamlError {
 pub const OPEN_BRACKETS: usize = 100;
 
 /// Reads one YAML document whose top is a mapping; an empty document is an empty mapping.
-pub fn parse(text: &str) -> Result<Map, YamlError> {
+pub fn parse(text: &str) -> Result<Map<'_>, YamlError> {
     match plain::read(text) {
         Some(map) => Ok(map),
         None => full(text),
@@ -51,7 +52,7 @@ pub fn parse(text: &str) -> Result<Map, YamlError> {
 }
 
 /// Everything that YAML is, through the crate.
-fn full(text: &str) -> Result<Map, YamlError> {
+fn full(text: &str) -> Result<Map<'static>, YamlError> {
     refuse_deep_brackets(text)?;
     match raw::read(text).map_err(|error| explain(&error, text))? {
         Node::Map(map) => Ok(map),
@@ -94,7 +95,7 @@ pub fn line_of(text: &str, key: &str) -> Option<u32> {
     found.and_then(|at| u32::try_from(at + 1).ok())
 }
 
-impl Node {
+impl Node<'_> {
     /// The scalar's text; `None` for nothing, lists and mappings.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -103,17 +104,19 @@ impl Node {
         }
     }
 
-    pub fn list(&self) -> Option<&[Node]> {
+    pub fn list(&self) -> Option<&[Self]> {
         match self {
             Self::List(nodes) => Some(nodes),
             _ => None,
         }
     }
 
-    pub fn map(&self) -> Option<&Map> {
+    fn into_owned(self) -> Node<'static> {
         match self {
-            Self::Map(map) => Some(map),
-            _ => None,
+            Self::Null => Node::Null,
+            Self::Text(text) => Node::Text(text.into_owned().into()),
+            Self::List(items) => Node::List(items.into_iter().map(Self::into_owned).collect()),
+            Self::Map(map) => Node::Map(map.into_owned()),
         }
     }
 
@@ -132,9 +135,23 @@ impl Node {
     }
 }
 
-impl Map {
+impl<'t> Node<'t> {
+    pub fn map(&self) -> Option<&Map<'t>> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+}
+
+impl<'t> Map<'t> {
+    /// The same, whatever becomes of the text it was read from.
+    pub fn into_owned(self) -> Map<'static> {
+        Map(self.0.into_iter().map(|(key, value)| (key.into_owned().into(), value.into_owned())).collect())
+    }
+
     /// The value of `key`, unless it is absent or null (which Jekyll treats alike).
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&Node<'t>> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value).filter(|v| !v.is_null())
     }
 

@@ -49,7 +49,7 @@ pub struct Rules {
 struct Scoped {
     path: String,
     kind: Option<String>,
-    values: Map,
+    values: Map<'static>,
 }
 
 /// The file's name in messages and in the site's folder.
@@ -125,7 +125,7 @@ pub fn read(text: Option<&str>, overrides: &Overrides) -> Result<SiteConfig, Pro
 impl Rules {
     /// The value that the site gives to `key` in files of this path and kind (a collection's name,
     /// `posts`, `drafts` or `pages`); the most specific scope wins, the later of two equal ones.
-    pub fn default_for(&self, path: &str, kind: &str, key: &str) -> Option<&Node> {
+    pub fn default_for(&self, path: &str, kind: &str, key: &str) -> Option<&Node<'static>> {
         let mut best: Option<&Scoped> = None;
         for set in &self.defaults {
             let applies = set.kind.as_deref().is_none_or(|k| k == kind)
@@ -239,7 +239,7 @@ fn collections(map: &Map) -> (Vec<Collection>, String) {
             }
             let Some(about) = about.filter(|m| m.text("output").is_some_and(is_true)) else { continue };
             all.push(Collection {
-                name: name.clone(),
+                name: name.to_string(),
                 title: about.text("title").unwrap_or(name).to_owned(),
                 permalink: about
                     .text("permalink")
@@ -268,7 +268,11 @@ fn defaults(map: &Map) -> Vec<Scoped> {
                 "draft" => "drafts".to_owned(),
                 other => other.to_owned(),
             });
-            Some(Scoped { path: path.to_owned(), kind, values: set.get("values")?.map()?.clone() })
+            Some(Scoped {
+                path: path.to_owned(),
+                kind,
+                values: set.get("values")?.map()?.clone().into_owned(),
+            })
         })
         .collect()
 }
@@ -280,7 +284,7 @@ fn one_line(map: &Map, key: &str) -> Option<String> {
 
 fn strings(node: Option<&Node>) -> Option<Vec<String>> {
     match node? {
-        Node::Text(text) => Some(vec![text.clone()]),
+        Node::Text(text) => Some(vec![text.to_string()]),
         Node::List(items) => Some(items.iter().filter_map(|i| i.text().map(str::to_owned)).collect()),
         _ => None,
     }

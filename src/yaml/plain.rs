@@ -6,10 +6,12 @@
 //! of: flow collections, anchors, tags, remarks, tabs, folded blocks, anything malformed. The full
 //! parser then has the word. A property test holds that the two never differ.
 
+use std::borrow::Cow;
+
 use super::{Map, Node};
 
 /// Reads a document whose top is a block mapping; `None` when it takes the full parser to know.
-pub fn read(text: &str) -> Option<Map> {
+pub fn read(text: &str) -> Option<Map<'_>> {
     if !text.ends_with('\n') || is_odd(text.as_bytes()) {
         return None;
     }
@@ -79,7 +81,7 @@ impl<'a> Lines<'a> {
 }
 
 /// A mapping whose keys stand at `indent`; `first` is the rest of a line that was begun by `- `.
-fn map<'a>(lines: &mut Lines<'a>, indent: usize, first: Option<&'a str>, depth: usize) -> Option<Map> {
+fn map<'a>(lines: &mut Lines<'a>, indent: usize, first: Option<&'a str>, depth: usize) -> Option<Map<'a>> {
     if depth > DEPTH {
         return None;
     }
@@ -100,7 +102,7 @@ fn map<'a>(lines: &mut Lines<'a>, indent: usize, first: Option<&'a str>, depth: 
         }
         lines.advance();
         let value = node(lines, value, indent, depth)?;
-        map.0.push((key.to_owned(), value));
+        map.0.push((key.into(), value));
     }
 }
 
@@ -116,7 +118,7 @@ fn key_of(entry: &str) -> Option<(&str, &str)> {
 }
 
 /// The value of a key at `parent`, whose line is passed already; `text` is what stood on it.
-fn node<'a>(lines: &mut Lines<'a>, text: &'a str, parent: usize, depth: usize) -> Option<Node> {
+fn node<'a>(lines: &mut Lines<'a>, text: &'a str, parent: usize, depth: usize) -> Option<Node<'a>> {
     if !text.is_empty() {
         return scalar(lines, text, parent);
     }
@@ -128,7 +130,7 @@ fn node<'a>(lines: &mut Lines<'a>, text: &'a str, parent: usize, depth: usize) -
 }
 
 /// A list whose dashes stand at `indent`.
-fn list(lines: &mut Lines<'_>, indent: usize, depth: usize) -> Option<Node> {
+fn list<'a>(lines: &mut Lines<'a>, indent: usize, depth: usize) -> Option<Node<'a>> {
     if depth > DEPTH {
         return None;
     }
@@ -152,20 +154,19 @@ fn list(lines: &mut Lines<'_>, indent: usize, depth: usize) -> Option<Node> {
 }
 
 /// A scalar that begins with `text`, its line passed; its other lines are indented beyond `parent`.
-fn scalar(lines: &mut Lines<'_>, text: &str, parent: usize) -> Option<Node> {
+fn scalar<'a>(lines: &mut Lines<'a>, text: &'a str, parent: usize) -> Option<Node<'a>> {
     match text.as_bytes()[0] {
         b'\'' => quoted(lines, &text[1..], parent, '\'').map(Node::Text),
         b'"' => quoted(lines, &text[1..], parent, '"').map(Node::Text),
-        b'|' => literal(lines, text, parent).map(Node::Text),
+        b'|' => literal(lines, text, parent).map(|text| Node::Text(text.into())),
         b'-' | b'?' | b':' | b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'>' | b'%'
         | b'@' | b'`' => None,
         _ => plain(lines, text, parent),
     }
 }
 
-fn plain(lines: &mut Lines<'_>, first: &str, parent: usize) -> Option<Node> {
-    let mut text = plain_line(first)?.to_owned();
-    let mut folded = false;
+fn plain<'a>(lines: &mut Lines<'a>, first: &'a str, parent: usize) -> Option<Node<'a>> {
+    let mut text = Cow::Borrowed(plain_line(first)?);
     while let Some((at, more)) = lines.peek() {
         if more.is_empty() {
             // A blank line inside would be a line break; one at the end is nothing.
@@ -180,12 +181,12 @@ fn plain(lines: &mut Lines<'_>, first: &str, parent: usize) -> Option<Node> {
         if more.starts_with(['#', '-', '?', ':']) {
             return None;
         }
-        text.push(' ');
-        text.push_str(plain_line(more)?);
-        folded = true;
+        let folded = text.to_mut();
+        folded.push(' ');
+        folded.push_str(plain_line(more)?);
         lines.advance();
     }
-    if !folded && matches!(text.as_str(), "~" | "null" | "Null" | "NULL") {
+    if matches!(text, Cow::Borrowed("~" | "null" | "Null" | "NULL")) {
         return Some(Node::Null);
     }
     Some(Node::Text(text))
@@ -194,16 +195,29 @@ fn plain(lines: &mut Lines<'_>, first: &str, parent: usize) -> Option<Node> {
 /// One line of a plain scalar, unless something in it may end it or be an error.
 fn plain_line(line: &str) -> Option<&str> {
     let line = line.trim_end_matches(' ');
-    (!line.contains(": ") && !line.contains(" #") && !line.ends_with(':')).then_some(line)
+    let octets = line.as_bytes();
+    let ends = |at: usize| match octets[at] {
+        b':' => octets.get(at + 1).is_none_or(|next| *next == b' '),
+        _ => at > 0 && octets[at - 1] == b' ',
+    };
+    (!memchr::memchr2_iter(b':', b'#', octets).any(ends)).then_some(line)
 }
 
 /// A quoted scalar after its opening quote, folded as YAML 1.2, 7.3 says.
-fn quoted(lines: &mut Lines<'_>, first: &str, parent: usize, quote: char) -> Option<String> {
+fn quoted<'a>(lines: &mut Lines<'a>, first: &'a str, parent: usize, quote: char) -> Option<Cow<'a, str>> {
+    // Most end on their line, with nothing to undo.
+    let mut odd = memchr::memchr2_iter(quote as u8, b'\\', first.as_bytes());
+    if let Some(at) = odd.next()
+        && first[at..].starts_with(quote)
+        && first[at + 1..].bytes().all(|after| after == b' ')
+    {
+        return Some(Cow::Borrowed(&first[..at]));
+    }
     let mut text = String::with_capacity(first.len());
     let mut line = first;
     loop {
         if let Some(after) = quoted_line(line, quote, &mut text)? {
-            return after.trim_start_matches(' ').is_empty().then_some(text);
+            return after.trim_start_matches(' ').is_empty().then_some(Cow::Owned(text));
         }
         // The line ends inside: its last blanks go, and one break is a blank.
         text.truncate(text.trim_end_matches(' ').len());

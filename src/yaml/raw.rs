@@ -11,7 +11,7 @@ use super::{Map, Node, TWICE};
 ///
 /// # Errors
 /// What the crate says.
-pub fn read(text: &str) -> Result<Node, serde_yaml::Error> {
+pub fn read(text: &str) -> Result<Node<'static>, serde_yaml::Error> {
     let tree = Raw::deserialize(serde_yaml::Deserializer::from_str(text))?;
     let tree = if tree.holds_literal() {
         // Numbers and booleans lost their spelling; a second pass, which knows the shape, asks
@@ -44,10 +44,10 @@ impl Raw {
         }
     }
 
-    fn finish(self) -> Node {
+    fn finish(self) -> Node<'static> {
         match self {
             Self::Null => Node::Null,
-            Self::Text(text) => Node::Text(text),
+            Self::Text(text) => Node::Text(text.into()),
             Self::Literal => unreachable!("the second pass leaves no literal"),
             Self::List(items) => Node::List(items.into_iter().map(Self::finish).collect()),
             Self::Map(entries) => Node::Map(merge(entries)),
@@ -56,7 +56,7 @@ impl Raw {
 }
 
 /// Drops keys that are not scalars and follows `<<`: a merged value never replaces a written one.
-fn merge(entries: Vec<(Option<String>, Raw)>) -> Map {
+fn merge(entries: Vec<(Option<String>, Raw)>) -> Map<'static> {
     let mut map = Map::default();
     let mut merged = Vec::new();
     for (key, value) in entries {
@@ -75,7 +75,7 @@ fn merge(entries: Vec<(Option<String>, Raw)>) -> Map {
                 }
                 _ => {}
             },
-            Some(key) => map.0.push((key, value.finish())),
+            Some(key) => map.0.push((key.into(), value.finish())),
             None => {}
         }
     }

@@ -104,7 +104,11 @@ impl Unread {
 }
 
 /// Cuts a text and parses its front matter.
-pub fn front_matter<'t>(text: &'t str, source: &str, fields: &Fields) -> Result<(Block<'t>, Map), Unread> {
+pub fn front_matter<'t>(
+    text: &'t str,
+    source: &str,
+    fields: &Fields,
+) -> Result<(Block<'t>, Map<'t>), Unread> {
     let broken = |what: &str, remedy: &str| Unread::Broken(out(source, what, remedy));
     match front_matter::split(text) {
         Split::Found(block) => match parsed(block.yaml, source) {
@@ -115,7 +119,9 @@ pub fn front_matter<'t>(text: &'t str, source: &str, fields: &Fields) -> Result<
         Split::Unclosed => Err(broken("the front matter is not closed", "end it with a line `---`")),
         Split::TooLong(block) => {
             let lists: Vec<&String> = fields.tags.iter().chain(&fields.categories).collect();
-            match front_matter::shortened(&block, &lists).map(|yaml| parsed(&yaml, source)) {
+            match front_matter::shortened(&block, &lists)
+                .map(|yaml| parsed(&yaml, source).map(Map::into_owned))
+            {
                 Some(Ok(map)) => Ok((block, map)),
                 Some(Err(problem)) => Err(Unread::Broken(problem)),
                 None => Err(broken(
@@ -127,7 +133,7 @@ pub fn front_matter<'t>(text: &'t str, source: &str, fields: &Fields) -> Result<
     }
 }
 
-fn parsed(text: &str, source: &str) -> Result<Map, Problem> {
+fn parsed<'t>(text: &'t str, source: &str) -> Result<Map<'t>, Problem> {
     yaml::parse(text).map_err(|error| {
         let what = &error.what;
         let hint = if what.contains("given twice") {

@@ -432,9 +432,9 @@ fn hash_of_path(article: &Article) -> u64 {
     let plain = path.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
     let mut hasher = DefaultHasher::new();
     if plain {
-        path.hash(&mut hasher)
+        path.hash(&mut hasher);
     } else {
-        path.to_lowercase().hash(&mut hasher)
+        path.to_lowercase().hash(&mut hasher);
     }
     hasher.finish()
 }

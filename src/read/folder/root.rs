@@ -102,9 +102,10 @@ impl Root {
         path: &str,
         limit: u64,
     ) -> Result<(), Fault> {
-        let Some((folder, name)) = path.rsplit_once('/') else {
+        let Some(slash) = memchr::memrchr(b'/', path.as_bytes()) else {
             return read_into(content, &self.open_file(Path::new(path), Links::Refuse)?, limit);
         };
+        let (folder, name) = (&path[..slash], &path[slash + 1..]);
         let opened = match &near.0 {
             Some((opened, known)) if known == folder => opened,
             _ => {

@@ -166,7 +166,7 @@ struct Keys<'a, 'p> {
     reader: &'a Reader<'a>,
     place: &'a Place<'a>,
     block: &'a Block<'a>,
-    map: &'a Map,
+    map: &'a Map<'a>,
     problems: &'p mut Vec<Problem>,
     /// The gravity of a fault that leaves the article out.
     fatal: Gravity,
@@ -188,17 +188,17 @@ impl<'a> Keys<'a, '_> {
     }
 
     /// The first of `keys` that says something in the file itself.
-    fn first_named(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node)> {
+    fn first_named(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node<'a>)> {
         keys.iter().find_map(|key| Some((key.as_str(), self.map.get(key)?)))
     }
 
-    fn first(&self, keys: &'a [String]) -> Option<&'a Node> {
+    fn first(&self, keys: &'a [String]) -> Option<&'a Node<'a>> {
         self.first_named(keys).map(|(_, node)| node)
     }
 
     /// The same, or what `defaults:` of the site's settings say. Only for keys that shape the
     /// article: a default chapeau, image or attachment is a place-holder of the editing tool.
-    fn first_or_default(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node)> {
+    fn first_or_default(&self, keys: &'a [String]) -> Option<(&'a str, &'a Node<'a>)> {
         self.first_named(keys).or_else(|| {
             let rules = self.reader.rules;
             keys.iter().find_map(|key| {

@@ -40,7 +40,7 @@ pub fn split(text: &str) -> Split<'_> {
     let mut line = YAML_LINE;
     let mut at = 0;
     while at < rest.len() {
-        let end = rest[at..].find('\n').map_or(rest.len(), |i| at + i + 1);
+        let end = memchr::memchr(b'\n', &rest.as_bytes()[at..]).map_or(rest.len(), |i| at + i + 1);
         let this = &rest[at..end];
         if is_fence(this) {
             let block = Block { yaml: &rest[..at], body: &rest[end..], body_line: line + 1 };

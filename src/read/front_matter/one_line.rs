@@ -26,9 +26,9 @@ pub fn one_line(text: &str, limit: usize) -> String {
         text
     };
     // Most titles are already what they should be; the test costs less than the copy.
-    if text.len() <= limit && text.chars().all(is_settled) {
+    if text.len() <= limit && is_settled(text) {
         let trimmed = text.trim();
-        if !trimmed.contains("  ") {
+        if !trimmed.as_bytes().windows(2).any(|pair| pair == b"  ") {
             return trimmed.to_owned();
         }
     }
@@ -57,9 +57,17 @@ pub fn one_line(text: &str, limit: usize) -> String {
     cut(line, limit)
 }
 
-/// Letters that are seen and that NFC leaves alone: those of western Europe and its quotes.
-fn is_settled(c: char) -> bool {
-    matches!(c, ' '..='~' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{2010}'..='\u{2027}' | '\u{202f}')
+/// Whether a text has letters alone that are seen and that NFC leaves as they are: ASCII, U+00A0 to
+/// U+02FF but the soft hyphen, U+2010 to U+2027 and U+202F; those of western Europe and its quotes.
+fn is_settled(text: &str) -> bool {
+    let octets = text.as_bytes();
+    let is_one_of_these = |octet: u8| matches!(octet, b' '..=b'~' | 0x80..=0xbf | 0xc2..=0xcb | 0xe2);
+    octets.iter().fold(true, |all, octet| all & is_one_of_these(*octet))
+        && memchr::memchr2_iter(0xc2, 0xe2, octets).all(|at| match octets[at..] {
+            [0xc2, next, ..] => next >= 0xa0 && next != 0xad,
+            [_, 0x80, last, ..] => matches!(last, 0x90..=0xa7 | 0xaf),
+            _ => false,
+        })
 }
 
 /// The same of a text that readers see as plain text and editors may have put HTML into: tags go,
@@ -235,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_settled_letter_stays_as_it_is() {
-        for c in ('\0'..=char::MAX).filter(|c| is_settled(*c)) {
+        for c in ('\0'..=char::MAX).filter(|c| is_settled(c.encode_utf8(&mut [0; 4]))) {
             let alone: String = std::iter::once(c).nfc().collect();
             let after: String = ['e', c].into_iter().nfc().collect();
             assert!(alone.chars().eq([c]) && after.chars().eq(['e', c]), "{c:?}");

@@ -74,7 +74,7 @@ fn latest<'a>(entries: &[&'a Entry<'a>], at_hand: usize, limit: usize) -> Vec<&'
     let wanted = limit.saturating_sub(first.len());
     if wanted < others.len() {
         others.select_nth_unstable_by(wanted, |a, b| {
-            b.updated.cmp(&a.updated).then_with(|| a.guid.cmp(&b.guid))
+            b.updated.cmp(&a.updated).then_with(|| a.guid.cmp(b.guid))
         });
         others.truncate(wanted);
     }
@@ -86,7 +86,7 @@ fn latest<'a>(entries: &[&'a Entry<'a>], at_hand: usize, limit: usize) -> Vec<&'
 
 /// The order of every feed: by publication, and by id where two were published at once.
 pub(super) fn newest_first(entries: &mut [&Entry]) {
-    entries.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.guid.cmp(&b.guid)));
+    entries.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.guid.cmp(b.guid)));
 }
 
 /// How many of the oldest entries make a full archive: as many as it may hold, or as fill the

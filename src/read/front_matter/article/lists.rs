@@ -95,7 +95,7 @@ impl<'a> Keys<'a, '_> {
             let items = node.list().unwrap_or(std::slice::from_ref(node));
             for item in items.iter().take(MAX_ATTACHMENTS) {
                 let (target, name) = match item {
-                    Node::Text(path) => (Some(path.as_str()), None),
+                    Node::Text(path) => (Some(path.as_ref()), None),
                     Node::Map(map) => (map.text("file").or_else(|| map.text("lien")), map.text("nom")),
                     _ => (None, None),
                 };
