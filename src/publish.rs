@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// Files on their way to the public.
 #[derive(Debug)]
@@ -33,6 +34,18 @@ struct Staged {
     name: String,
     temporary: PathBuf,
     target: PathBuf,
+    is_durable: bool,
+}
+
+impl Staged {
+    fn make_durable(&mut self) -> Result<(), PublishError> {
+        if !self.is_durable {
+            let synced = File::open(&self.temporary).and_then(|file| file.sync_all());
+            synced.map_err(failed("make durable", &self.temporary))?;
+            self.is_durable = true;
+        }
+        Ok(())
+    }
 }
 
 /// What a publication did.
@@ -111,7 +124,9 @@ impl Publication {
         let file_name = target.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{file_name}{MARK}{}", std::process::id()));
         // Listed first, so that half a temporary file is removed too.
-        self.staged.push(Staged { name: name.to_owned(), temporary: temporary.clone(), target });
+        let staged =
+            Staged { name: name.to_owned(), temporary: temporary.clone(), target, is_durable: false };
+        self.staged.push(staged);
         let mut file = File::create(&temporary).map_err(failed("write", &temporary))?;
         file.write_all(octets).map_err(failed("write", &temporary))
     }
@@ -150,16 +165,30 @@ impl Publication {
         Ok(())
     }
 
+    /// Waits until everything that was staged is on the disk, so that [`Publication::commit`] need not.
+    ///
+    /// # Errors
+    /// The disk refused; nothing has changed for the public.
+    pub fn make_durable(&mut self) -> Result<(), PublishError> {
+        /// Files that are waited for at once: a disk takes them together.
+        const AT_ONCE: usize = 8;
+        let portion = self.staged.len().div_ceil(AT_ONCE).max(1);
+        thread::scope(|scope| {
+            let portions = self.staged.chunks_mut(portion);
+            let waiting: Vec<_> = portions
+                .map(|files| scope.spawn(|| files.iter_mut().try_for_each(Staged::make_durable)))
+                .collect();
+            waiting.into_iter().try_for_each(|portion| portion.join().expect("waiting never panics"))
+        })
+    }
+
     /// Publishes everything that was staged.
     ///
     /// # Errors
     /// The disk refused. Before the first rename nothing has changed for the public.
     pub fn commit(mut self) -> Result<Published, PublishError> {
+        self.make_durable()?;
         let mut folders = BTreeSet::new();
-        for staged in &self.staged {
-            let durable = || File::open(&staged.temporary)?.sync_all();
-            durable().map_err(failed("make durable", &staged.temporary))?;
-        }
         let mut published =
             Published { unchanged: self.names.len() - self.staged.len(), ..Published::default() };
         while !self.staged.is_empty() {

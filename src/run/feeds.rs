@@ -123,7 +123,10 @@ pub fn feeds(
         report.problems.extend(tell(order, &mut feeds, content));
         report.feeds = feeds.len();
         report.entries = feeds.first().map_or(0, |all| all.entries.len());
-        let publication = prepare(order, &feeds, &withdrawn, &mut report)?;
+        let mut publication = prepare(order, &feeds, &withdrawn, &mut report)?;
+        if report.objections.is_empty() {
+            publication.make_durable()?;
+        }
         // Dates first: a run that is killed in between must not date the same words again.
         if let Some(dated) = dated {
             dated.join().expect("a ledger never panics")?;
