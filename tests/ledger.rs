@@ -466,6 +466,20 @@ fn what_is_not_a_ledger_is_refused_and_left_untouched() {
 }
 
 #[test]
+fn a_row_that_nothing_of_ours_can_have_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut ledger = SqliteLedger::open(&path, &opening()).unwrap();
+    ledger.add_subscriber(&subscriber("a@example.org"), now()).unwrap();
+    let foreign = rusqlite::Connection::open(&path).unwrap();
+    foreign.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    foreign.execute("UPDATE subscriber SET standing = 'gone'", []).unwrap();
+    let address = subscriber("a@example.org").email;
+    let said = ledger.subscriber(&address).unwrap_err().to_string();
+    assert!(said.contains("`gone` is no standing"), "{said}");
+}
+
+#[test]
 fn another_machine_must_adopt_the_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

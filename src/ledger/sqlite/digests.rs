@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
 use super::deliveries::tally;
+use super::subscribers::strange;
 use crate::domain::{ArticleId, Digest, DigestId, Edition, Frequency, Language, Occasion};
 use crate::ledger::digests::{edition_of, topics_from_text, topics_to_text};
 use crate::ledger::{Cut, DigestSummary, Digests, LedgerError, Pause, ReaderGroup, instant, millis};
@@ -71,7 +72,8 @@ impl Digests for SqliteLedger {
                     let language: String = row.get(0)?;
                     let articles: String = row.get(1)?;
                     Ok(Edition {
-                        language: Language::parse(&language).ok_or(rusqlite::Error::InvalidQuery)?,
+                        language: Language::parse(&language)
+                            .ok_or_else(|| strange(0, format!("`{language}` is no language")))?,
                         articles: articles.lines().map(|id| ArticleId(id.to_owned())).collect(),
                         subject: row.get(2)?,
                         html: row.get(3)?,

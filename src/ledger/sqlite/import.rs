@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::membership::{barred, write_down};
-use super::subscribers::{insert, next_id};
-use crate::domain::{Standing, SubscriberId};
+use super::subscribers::{insert, next_id, standing};
+use crate::domain::SubscriberId;
 use crate::ledger::import::{KnownPerson, Pretended, plan_batch};
 use crate::ledger::{ImportSource, LedgerKey, NextBatch, millis};
 
@@ -39,10 +39,9 @@ pub(super) fn import(
             }
             let found = tx
                 .prepare_cached("SELECT id, standing FROM subscriber WHERE email_key = ?1")?
-                .query_row([&email_key], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+                .query_row([&email_key], |row| Ok((row.get::<_, i64>(0)?, standing(row, 1)?)))
                 .optional()?;
             if let Some((id, standing)) = found {
-                let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
                 known.insert(email_key, KnownPerson { id, standing });
             } else if any_barred && barred(tx, key, &person.email)?.is_some() {
                 out.insert(email_key);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::import::import;
-use super::subscribers::{COLUMNS, insert, next_id, subscriber};
+use super::subscribers::{COLUMNS, insert, next_id, standing, subscriber};
 use super::{SqliteLedger, database};
 use crate::domain::{DigestId, EmailAddress, Language, Standing, StandingEvent, Subscriber, SubscriberId};
 use crate::ledger::digests::topics_to_text;
@@ -390,10 +390,9 @@ fn change(
     how: &str,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Standing> {
-    let before: String = tx
+    let before = tx
         .prepare_cached("SELECT standing FROM subscriber WHERE id = ?1")?
-        .query_row([id.0], |row| row.get(0))?;
-    let before = Standing::from_word(&before).ok_or(rusqlite::Error::InvalidQuery)?;
+        .query_row([id.0], |row| standing(row, 0))?;
     let after = before.after(event);
     if after != before {
         tx.prepare_cached("UPDATE subscriber SET standing = ?2, standing_at = ?3 WHERE id = ?1")?
@@ -479,10 +478,9 @@ fn figures(tx: &Transaction<'_>) -> rusqlite::Result<Figures> {
     let mut query = tx.prepare_cached(
         "SELECT standing, count(*) FROM subscriber WHERE forgotten_at IS NULL GROUP BY standing",
     )?;
-    for row in query.query_map([], counted)? {
-        let (standing, people) = row?;
-        let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
-        figures.by_standing.push((standing, people));
+    let by_standing = |row: &Row<'_>| Ok((standing(row, 0)?, row.get::<_, i64>(1)? as u64));
+    for row in query.query_map([], by_standing)? {
+        figures.by_standing.push(row?);
     }
     figures.by_standing.sort_unstable();
     let sets: Vec<(String, u64)> = tx

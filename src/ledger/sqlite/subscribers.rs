@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::SqliteLedger;
@@ -17,12 +18,11 @@ impl Subscribers for SqliteLedger {
     fn add_subscriber(&mut self, new: &NewSubscriber, now: DateTime<Utc>) -> Result<Added, LedgerError> {
         let key = self.key.clone();
         self.write(|tx| {
-            let known: Option<(i64, String)> = tx
+            let known: Option<(i64, Standing)> = tx
                 .prepare_cached("SELECT id, standing FROM subscriber WHERE email_key = ?1")?
-                .query_row([new.email.key()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row([new.email.key()], |row| Ok((row.get(0)?, self::standing(row, 1)?)))
                 .optional()?;
             if let Some((id, standing)) = known {
-                let standing = Standing::from_word(&standing).ok_or(rusqlite::Error::InvalidQuery)?;
                 return Ok(Added::Known(SubscriberId(id), standing));
             }
             let id = next_id(tx)?;
@@ -121,15 +121,15 @@ pub(super) fn insert(
 }
 
 pub(super) fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
-    let wrong = || rusqlite::Error::InvalidQuery;
+    let email = EmailAddress::parse(&row.get::<_, String>(1)?);
     Ok(Subscriber {
         id: SubscriberId(row.get(0)?),
-        email: EmailAddress::parse(&row.get::<_, String>(1)?).map_err(|_| wrong())?,
+        email: email.map_err(|e| strange(1, format!("an address that is none: {e}")))?,
         name: row.get(2)?,
         language: Language::parse(&row.get::<_, String>(3)?),
         topics: topics_from_text(&row.get::<_, String>(4)?),
         frequency: Frequency::from_word(&row.get::<_, String>(5)?).unwrap_or_default(),
-        standing: Standing::from_word(&row.get::<_, String>(6)?).ok_or_else(wrong)?,
+        standing: standing(row, 6)?,
         consent: Consent {
             asked_at: row.get::<_, Option<i64>>(7)?.map(instant),
             confirmed_at: row.get::<_, Option<i64>>(8)?.map(instant),
@@ -137,4 +137,15 @@ pub(super) fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
             text: row.get(10)?,
         },
     })
+}
+
+/// The standing of a person.
+pub(super) fn standing(row: &Row<'_>, column: usize) -> rusqlite::Result<Standing> {
+    let word: String = row.get(column)?;
+    Standing::from_word(&word).ok_or_else(|| strange(column, format!("`{word}` is no standing")))
+}
+
+/// A text that no version of this program writes.
+pub(super) fn strange(column: usize, what: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }
