@@ -2,7 +2,7 @@
 //!
 //! One model serves RSS 2.0, Atom 1.0 and JSON Feed 1.1, so that a reader who changes format finds
 //! the same ids, dates, order, titles and summaries. An article becomes an [`Entry`] once, whatever
-//! the number of feeds it appears in; [`plan`] decides which feeds show it; `render::rss`, `atom`
+//! the number of feeds it appears in; [`plan()`] decides which feeds show it; `render::rss`, `atom`
 //! and `json_feed` put a [`Channel`] into words of their format and nothing else.
 //!
 //! Everything here is a function of its arguments: two builds of the same articles give the same

@@ -1,7 +1,7 @@
 //! Walks the site's folder and opens its files; nothing outside it is ever followed.
 //!
 //! [`scan`] reads the front matter of every article, on as many cores as there are; bodies are read
-//! and rendered by [`content`], only for the articles that an output shows, and from any number of
+//! and rendered by [`content()`], only for the articles that an output shows, and from any number of
 //! threads at once. What is wrong in a file is a [`Problem`] and the others go on; only a folder
 //! that is no site is an error.
 
@@ -47,7 +47,7 @@ pub struct Scan {
     /// `select`.
     pub articles: Vec<Article>,
     /// What is wrong in settings and front matter, in the order of the files; faults of a body come
-    /// with its [`content`].
+    /// with its [`content()`].
     pub problems: Vec<Problem>,
     /// `future: true` of `_config.yml`: the site shows articles before their date.
     pub shows_future: bool,
