@@ -118,7 +118,9 @@ fn a_disk_that_is_full_loses_nobody_and_makes_no_copy_without_a_reason() {
 }
 
 /// The process ends at the first call that brings something to the disk, then at the second, and so
-/// on until none is left: the commits of the cut, of orders and of answers are among them.
+/// on until none is left: the commits of the cut, of orders and of answers are among them. Calls are
+/// counted thread by thread, and all of these are the first thread's; others only wait for files that
+/// nobody has a name for yet, and a death there leaves what one at the first renaming leaves.
 #[test]
 fn a_run_that_dies_at_any_commit_goes_on_from_there() {
     const CALLS: &str = "fsync,fdatasync,rename";
@@ -149,7 +151,7 @@ fn a_run_that_dies_at_any_commit_goes_on_from_there() {
         let run = traced(&["-e", &end], folder.path()).args(["--site", "site", "run", "--yes"]).status();
         if run.unwrap().success() {
             println!("died at {} points, with {copied} copies", point - 1);
-            assert!(point > 20, "only {point} points: the test aims badly");
+            assert!(point > 12, "only {point} points: the test aims badly");
             break;
         }
         let mut rounds = 0..3;

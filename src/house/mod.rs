@@ -56,9 +56,9 @@ impl House {
     /// Opens the ledger while the articles are read: a new one waits for the disk several times.
     fn scan_and_ledger(&self, folder: Folder) -> Result<(Scan, Box<dyn Ledger>), Fault> {
         thread::scope(|scope| {
-            let ledger = scope.spawn(|| self.ledger());
-            let scan = folder.scan()?;
-            Ok((scan, ledger.join().expect("a ledger never panics")?))
+            let scan = scope.spawn(|| folder.scan());
+            let ledger = self.ledger();
+            Ok((scan.join().expect("reading never panics")?, ledger?))
         })
     }
 

@@ -116,36 +116,36 @@ pub fn feeds(
         .filter(|article| !is_for_feeds(article, order.now))
         .map(|article| article.link.as_str())
         .collect();
-    let changed = thread::scope(|scope| {
-        // The ledger writes down the dates while the documents are made.
-        let dated = ledger.as_deref_mut().map(|ledger| scope.spawn(|| ledger.record_feed_texts(&texts)));
-        let mut feeds = feed::plan(order.site, order.settings, &entries)?;
-        report.problems.extend(tell(order, &mut feeds, content));
-        report.feeds = feeds.len();
-        report.entries = feeds.first().map_or(0, |all| all.entries.len());
-        let mut publication = prepare(order, &feeds, &withdrawn, &mut report)?;
-        if report.objections.is_empty() {
-            publication.make_durable()?;
-        }
-        // Dates first: a run that is killed in between must not date the same words again.
-        if let Some(dated) = dated {
-            dated.join().expect("a ledger never panics")?;
-        }
-        if !report.objections.is_empty() {
-            return Ok(Vec::new());
-        }
-        let published = publication.commit()?;
-        let changed = hubs::pings(order, &feeds, &published.written);
-        (report.written, report.unchanged, report.removed) =
-            (published.written, published.unchanged, published.removed);
-        Ok::<_, Fault>(changed)
+    let (feeds, publication) = thread::scope(|scope| {
+        let making = scope.spawn(|| {
+            let mut feeds = feed::plan(order.site, order.settings, &entries)?;
+            report.problems.extend(tell(order, &mut feeds, content));
+            let mut publication = prepare(order, &feeds, &withdrawn, &mut report)?;
+            if report.objections.is_empty() {
+                publication.make_durable()?;
+            }
+            Ok::<_, Fault>((feeds, publication))
+        });
+        // The ledger writes down the dates meanwhile; they come first, since a run that is killed
+        // before it publishes must not date the same words again.
+        let dated = ledger.as_mut().map_or(Ok(()), |ledger| ledger.record_feed_texts(&texts));
+        let made = making.join().expect("making documents never panics")?;
+        dated?;
+        Ok::<_, Fault>(made)
     })?;
-    if report.objections.is_empty() {
-        if let Some(ledger) = ledger.as_mut() {
-            ledger.owe_pings(&changed)?;
-        }
-        hubs::tell(changed, ledger, &mut report)?;
+    report.feeds = feeds.len();
+    report.entries = feeds.first().map_or(0, |all| all.entries.len());
+    if !report.objections.is_empty() {
+        return Ok(report);
     }
+    let published = publication.commit()?;
+    let changed = hubs::pings(order, &feeds, &published.written);
+    if let Some(ledger) = ledger.as_mut() {
+        ledger.owe_pings(&changed)?;
+    }
+    (report.written, report.unchanged, report.removed) =
+        (published.written, published.unchanged, published.removed);
+    hubs::tell(changed, ledger, &mut report)?;
     Ok(report)
 }
 
