@@ -157,14 +157,16 @@ impl Walker<'_> {
 }
 
 fn below(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    if folder.is_empty() { name.to_owned() } else { [folder, "/", name].concat() }
 }
 
 /// Whether a pattern of `include:` or `exclude:` covers a path, as Jekyll's `glob_include?`: a glob
 /// whose `*` crosses folders, or a prefix, or the folder itself.
 fn matches(pattern: &str, path: &str) -> bool {
     let pattern = pattern.trim_start_matches('/');
-    !pattern.is_empty()
+    // Most differ in their first letter, and every file is asked about every pattern.
+    let may_match = |first: &u8| matches!(first, b'*' | b'?') || path.as_bytes().first() == Some(first);
+    pattern.as_bytes().first().is_some_and(may_match)
         && (path.starts_with(pattern)
             || pattern.strip_suffix('/') == Some(path)
             || glob(pattern.as_bytes(), path.as_bytes()))

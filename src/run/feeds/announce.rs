@@ -13,32 +13,27 @@ use crate::select;
 
 /// Announces every article that feeds may show, each id once; newest first, as feeds want them.
 pub fn announce<'a>(order: &Order<'a>, articles: &'a [Article]) -> (Vec<Entry<'a>>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut announced: Vec<&Article> = Vec::with_capacity(articles.len());
-    let mut guids = HashSet::with_capacity(articles.len());
-    for article in articles {
-        problems.extend(age_advice(article, order.now));
-        if !is_for_feeds(article, order.now) {
-            continue;
-        }
-        if guids.insert(&article.guid) {
-            announced.push(article);
-        } else {
-            problems.push(Problem {
-                path: article.source.clone(),
-                line: None,
-                gravity: Gravity::Error,
-                what: format!(
-                    "another article has the id {} already, so this one is in no feed",
-                    article.guid
-                ),
-                remedy: "give it a permalink or a `guid:` of its own".to_owned(),
-            });
-        }
-    }
+    let mut problems: Vec<Problem> =
+        articles.iter().filter_map(|article| age_advice(article, order.now)).collect();
+    let announced: Vec<&Article> =
+        articles.iter().filter(|article| is_for_feeds(article, order.now)).collect();
     let site = order.site;
     let mut entries = processors::map(&announced, |article| {
         Entry::of(site, article).expect("what is for feeds has a date")
+    });
+    let mut guids = HashSet::with_capacity(entries.len());
+    entries.retain(|entry| {
+        let is_first = guids.insert(entry.guid);
+        if !is_first {
+            problems.push(Problem {
+                path: entry.source.to_owned(),
+                line: None,
+                gravity: Gravity::Error,
+                what: format!("another article has the id {} already, so this one is in no feed", entry.guid),
+                remedy: "give it a permalink or a `guid:` of its own".to_owned(),
+            });
+        }
+        is_first
     });
     entries.sort_by_cached_key(|entry| (Reverse(entry.published), entry.guid));
     (entries, problems)
